@@ -1,0 +1,1 @@
+"""LLM evaluations as pytest tests people can trust."""

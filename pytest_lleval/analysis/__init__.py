@@ -1,0 +1,1 @@
+"""Judge the numbers: pure functions over records."""

@@ -1,0 +1,1 @@
+"""The command-line front end for runs that are over."""

@@ -1,0 +1,92 @@
+"""Every error of the package, in one tree.
+
+LlevalError
+├── UsageError          what was asked for cannot be done as written (option, ini, suite argument)
+│   └── UnknownName     a name nobody registered, with the nearest ones
+├── AssetError          a model or dataset file could not be had, or is another file than it should be
+├── DatasetError        a dataset's content is broken: the file, the row, what is wrong
+├── SuiteError          a suite's own prompt or scorer failed
+├── AttachError         a backend did not prove itself before the run
+├── CallError           one model call failed for good
+│   └── RefusedError    the model or its filter declined to answer
+└── RunDirectoryError   the evidence could not be written or read
+
+Each message is one sentence that names the value, the place and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..support.failure import AssetError, LlevalError
+from ..support.nearest import suggest_names
+
+__all__ = [
+    "AssetError",
+    "AttachError",
+    "CallError",
+    "DatasetError",
+    "LlevalError",
+    "RefusedError",
+    "RunDirectoryError",
+    "SuiteError",
+    "UnknownName",
+    "UsageError",
+]
+
+
+class UsageError(LlevalError):
+    """What was asked for cannot be done as written."""
+
+
+class UnknownName(UsageError):
+    """A name nobody registered.
+
+    :param place: where it was written, e.g. ``--lleval-suite``
+    :param kind: what it should name, e.g. ``suite``
+    :param name: what was written
+    :param known: the names that would do
+    """
+
+    def __init__(self, place: str, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"{place}: no {kind} is called {name!r}; {suggest_names(name, known)}")
+        self.name = name
+
+
+class DatasetError(LlevalError):
+    """A dataset's content is broken.
+
+    :param place: the file, with the row where there is one
+    :param reason: what is wrong, and with which value
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+
+
+class SuiteError(LlevalError):
+    """A suite's own prompt or scorer failed."""
+
+
+class AttachError(LlevalError):
+    """A backend did not prove itself before the run."""
+
+
+class CallError(LlevalError):
+    """One model call failed for good.
+
+    :param message: what the server or the client said
+    :param attempts: how many times it was tried
+    """
+
+    def __init__(self, message: str, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class RefusedError(CallError):
+    """The model or its filter declined to answer."""
+
+
+class RunDirectoryError(LlevalError):
+    """The evidence of a run could not be written or read."""

@@ -1,0 +1,222 @@
+"""The frozen records that travel between the layers.
+
+All are keyword-only and immutable. Times are in seconds, sizes in tokens, values of scores in 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "BackendIdentity",
+    "Case",
+    "Completion",
+    "Disclosure",
+    "Generation",
+    "Message",
+    "Record",
+    "Request",
+    "Sample",
+    "Score",
+    "Timing",
+    "TokenLogprob",
+    "Usage",
+]
+
+RequestKind = Literal["chat", "completion"]
+StopReason = Literal["stop", "length", "refused", "tool", "unknown"]
+BackendKind = Literal["real", "mock", "callable"]
+Outcome = Literal["scored", "unscored"]
+Cause = Literal["error", "refused", "budget", "judge"]
+Severity = Literal["note", "warning", "critical"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One record of a dataset.
+
+    `id` is unique in its dataset and stable between editions; `group` is e.g. the MMLU subject;
+    `target` is the right answer, several where any of them will do; `metadata` holds further columns.
+    """
+
+    id: str
+    input: str
+    target: str | tuple[str, ...] = ""
+    choices: tuple[str, ...] = ()
+    group: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All accepted answers."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generation:
+    """Sampling parameters of a request; `None` leaves a parameter to the server and is not sent."""
+
+    temperature: float | None = 0.0
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    #: how many alternatives per token to return with their log probabilities; 0 asks for none
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What is asked of a model: chat messages, or a bare prompt for the completions protocol."""
+
+    messages: tuple[Message, ...] = ()
+    prompt: str = ""
+    generation: Generation = Generation()
+
+    @property
+    def kind(self) -> RequestKind:
+        """The protocol this request needs."""
+        return "chat" if self.messages else "completion"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenLogprob:
+    """One output token with its log probability (natural) and the alternatives the server returned."""
+
+    token: str
+    logprob: float
+    top: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens as the server reports them; `None` where it reports nothing."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    #: input tokens the server took from a prompt cache
+    cached_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Seconds of one call: waiting for a free connection, connecting, to the first byte, in all.
+
+    `total` runs from before the request was sent to after its last byte, retries and back-off included; `queued`
+    comes before it. `None` where the transport cannot tell.
+    """
+
+    queued: float = 0.0
+    connect: float | None = None
+    first_byte: float | None = None
+    total: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """What came back from a model."""
+
+    text: str
+    #: the model id the server says has answered
+    model: str
+    fingerprint: str | None = None
+    response_id: str | None = None
+    stop_reason: StopReason = "unknown"
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+    attempts: int = 1
+    logprobs: tuple[TokenLogprob, ...] = ()
+    #: served from a response cache instead of a model
+    cached: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """A value in 0..1 by a named scorer, with the answer it read and why."""
+
+    name: str
+    value: float
+    answer: str | None = None
+    explanation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Disclosure:
+    """One finding that makes a number doubtful; sticks to the numbers it concerns.
+
+    `factor` is F1..F5 or E (environment) of the trust layer, or D for the dataset.
+    """
+
+    factor: str
+    severity: Severity
+    message: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackendIdentity:
+    """Who answers for a model, as seen when it was attached."""
+
+    #: the model as the user named it, e.g. ``local/smollm2-135m``
+    spec: str
+    provider: str
+    kind: BackendKind
+    requested_model: str
+    served_model: str
+    #: where it answers, without credentials
+    url: str | None = None
+    fingerprint: str | None = None
+    server: str | None = None
+    context_tokens: int | None = None
+    #: e.g. digest of the model file, quantisation, slots
+    details: Mapping[str, object] = field(default_factory=dict)
+    disclosures: tuple[Disclosure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One sample asked of one model: one pytest item."""
+
+    #: the pytest node id, the key of everything recorded about the case
+    id: str
+    suite: str
+    model: str
+    sample: Sample
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One line of the journal: what became of one epoch of one case."""
+
+    case: str
+    suite: str
+    sample: str
+    group: str
+    #: the model as the user named it
+    model: str
+    epoch: int
+    outcome: Outcome
+    cause: Cause | None = None
+    error: str = ""
+    scores: tuple[Score, ...] = ()
+    request: Request | None = None
+    completion: Completion | None = None
+    target: tuple[str, ...] = ()
+    worker: str = "main"
+    #: seconds since 1970 when the call was handed to the provider
+    started: float = 0.0
+
+    @property
+    def primary(self) -> Score | None:
+        """The score the suite's accuracy is made of: the first one."""
+        return self.scores[0] if self.scores else None

@@ -1,0 +1,183 @@
+"""One frozen `Settings`, and the grammar of the values a user types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from .errors import UsageError
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "Limit",
+    "ModelSpec",
+    "Settings",
+    "parse_arguments",
+    "parse_limit",
+    "parse_model",
+    "split_names",
+]
+
+DEFAULT_MODEL = "local/smollm2-135m"
+_BASE_URL = re.compile(r"@(?P<url>https?://\S+)$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSpec:
+    """A model as the user named it: ``provider/model[@base_url]``, with options from a model table."""
+
+    provider: str
+    model: str
+    base_url: str | None = None
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    #: the name of its table under ``[tool.pytest_lleval.models]``, where it has one
+    alias: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The spec in one word, as printed and recorded."""
+        if self.alias:
+            return self.alias
+        return f"{self.provider}/{self.model}" + (f"@{self.base_url}" if self.base_url else "")
+
+    @property
+    def label(self) -> str:
+        """A short name for node ids, without the provider and the address."""
+        if self.alias:
+            return self.alias
+        if self.model.endswith(".gguf"):
+            return re.split(r"[/\\]", self.model)[-1].removesuffix(".gguf")
+        return self.model
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """A slice of the stratified order of a suite's samples: positions `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+    def __str__(self) -> str:
+        return str(self.stop) if self.start == 0 else f"{self.start + 1}-{self.stop}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Everything a run was asked to do; the same on the controller and on every worker."""
+
+    suites: tuple[str, ...] = ()
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[ModelSpec, ...] = ()
+    limit: Limit | None = None
+    sample_ids: tuple[str, ...] = ()
+    epochs: int = 1
+    seed: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    system_prompt: str | None = None
+    max_connections: int | None = None
+    run_dir: str | None = None
+    #: `None`: a fresh run; an empty string: the newest run; else the name or path of a run
+    resume: str | None = None
+    dry_run: bool = False
+
+    def encode(self) -> dict[str, object]:
+        """Return the settings as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, raw: Mapping[str, object]) -> Settings:
+        """Rebuild settings from `encode`'s values, possibly after a trip through JSON."""
+        values = dict(raw)
+        values["suites"] = tuple(_strings(values["suites"]))
+        values["sample_ids"] = tuple(_strings(values["sample_ids"]))
+        values["models"] = tuple(ModelSpec(**model) for model in _mappings(values["models"]))
+        limit = values["limit"]
+        values["limit"] = Limit(**limit) if isinstance(limit, dict) else None
+        return cls(**values)  # type: ignore[arg-type]  # the values were written by encode()
+
+
+def _strings(value: object) -> Iterable[str]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _mappings(value: object) -> Iterable[dict[str, str]]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def split_names(values: Iterable[str]) -> tuple[str, ...]:
+    """Split comma-separated words of a repeatable option, keeping order and dropping repeats."""
+    words = (word.strip() for value in values for word in value.split(","))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def parse_arguments(place: str, values: Iterable[str]) -> dict[str, str]:
+    """Parse ``K=V`` words.
+
+    :raises UsageError: for a word without ``=`` or without a name
+    """
+    parsed: dict[str, str] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{place}: {value!r} is not of the form NAME=VALUE, e.g. num_fewshot=5")
+        parsed[name.strip()] = text.strip()
+    return parsed
+
+
+def parse_limit(place: str, value: str) -> Limit:
+    """Parse ``N`` (the first N) or ``A-B`` (the A-th to the B-th, counted from 1).
+
+    :raises UsageError: for anything else, zero, or a range that runs backwards
+    """
+    match = re.fullmatch(r"\s*(?:(\d+)\s*-\s*)?(\d+)\s*", value)
+    start = int(match.group(1) or 1) if match else 0
+    stop = int(match.group(2)) if match else 0
+    if start < 1 or stop < start:
+        raise UsageError(f"{place}: {value!r} is neither a number of samples such as 57 nor a range such as 58-114")
+    return Limit(start=start - 1, stop=stop)
+
+
+def parse_model(place: str, value: str, tables: Mapping[str, Mapping[str, object]] | None = None) -> ModelSpec:
+    """Parse ``provider/model[@base_url]``, or the name of a model table.
+
+    :param place: the option it came from, for messages
+    :param value: what the user wrote
+    :param tables: ``[tool.pytest_lleval.models]``; a table needs ``model`` and may hold provider options
+    :raises UsageError: when it is neither
+    """
+    tables = tables or {}
+    if value in tables:
+        return _read_table(value, tables[value])
+    match = _BASE_URL.search(value)
+    url = match.group("url").rstrip("/") if match else None
+    provider, slash, model = (value[: match.start()] if match else value).partition("/")
+    if not slash or not provider or not model:
+        known = f" or one of the tables {', '.join(sorted(tables))}" if tables else ""
+        raise UsageError(f"{place}: {value!r} is not PROVIDER/MODEL, e.g. {DEFAULT_MODEL} or openai/gpt-4o-mini{known}")
+    return ModelSpec(provider=provider, model=model, base_url=url)
+
+
+def _read_table(name: str, table: Mapping[str, object]) -> ModelSpec:
+    place = f"[tool.pytest_lleval.models.{name}]"
+    model = table.get("model")
+    if not isinstance(model, str):
+        raise UsageError(f'{place}: needs model = "provider/model"')
+    options: dict[str, str | int | float | bool] = {}
+    for key, value in table.items():
+        if key in ("model", "base_url"):
+            continue
+        if not isinstance(value, (str, int, float, bool)):
+            raise UsageError(f"{place}: {key} must be a text, a number or a truth value, not {value!r}")
+        options[key] = value
+    spec = parse_model(place, model)
+    url = table.get("base_url")
+    return ModelSpec(
+        provider=spec.provider,
+        model=spec.model,
+        base_url=url.rstrip("/") if isinstance(url, str) else spec.base_url,
+        options=options,
+        alias=name,
+    )

@@ -1,0 +1,1 @@
+"""Who runs it where; imported only when xdist is at work."""

@@ -1,0 +1,1 @@
+"""The engine of one worker: the pipeline of calls and the journal."""

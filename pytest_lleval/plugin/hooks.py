@@ -1,0 +1,1 @@
+"""Every pytest hook of the package; each delegates in a line."""

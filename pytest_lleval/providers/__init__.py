@@ -1,0 +1,1 @@
+"""Who answers: one module per provider, one contract."""

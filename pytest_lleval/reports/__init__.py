@@ -1,0 +1,1 @@
+"""Tell: render what was computed, compute nothing."""

@@ -1,0 +1,1 @@
+"""Is it right: pure functions from a completion to a score."""

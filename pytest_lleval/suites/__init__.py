@@ -1,0 +1,1 @@
+"""What is asked: suites, their datasets and where these come from."""

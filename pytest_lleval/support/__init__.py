@@ -1,0 +1,1 @@
+"""Leaves: no knowledge of evaluations, imported by everything above."""
