@@ -2,7 +2,7 @@
 
 LlevalError
 ├── UsageError          what was asked for cannot be done as written (option, ini, suite argument)
-│   └── UnknownName     a name nobody registered, with the nearest ones
+│   └── UnknownNameError     a name nobody registered, with the nearest ones
 ├── AssetError          a model or dataset file could not be had, or is another file than it should be
 ├── DatasetError        a dataset's content is broken: the file, the row, what is wrong
 ├── SuiteError          a suite's own prompt or scorer failed
@@ -30,7 +30,7 @@ __all__ = [
     "RefusedError",
     "RunDirectoryError",
     "SuiteError",
-    "UnknownName",
+    "UnknownNameError",
     "UsageError",
 ]
 
@@ -39,7 +39,7 @@ class UsageError(LlevalError):
     """What was asked for cannot be done as written."""
 
 
-class UnknownName(UsageError):
+class UnknownNameError(UsageError):
     """A name nobody registered.
 
     :param place: where it was written, e.g. ``--lleval-suite``

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from .errors import UsageError
 
@@ -103,7 +104,7 @@ def _strings(value: object) -> Iterable[str]:
     return value if isinstance(value, (list, tuple)) else ()
 
 
-def _mappings(value: object) -> Iterable[dict[str, str]]:
+def _mappings(value: object) -> Iterable[dict[str, Any]]:
     return value if isinstance(value, (list, tuple)) else ()
 
 
