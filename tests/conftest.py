@@ -1,9 +1,13 @@
 """Fixtures shared by all tests."""
 
+import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pytest_lleval.core.contracts import HostService
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +17,21 @@ def data_dir() -> Path:
     if not value or not Path(value).is_dir():
         pytest.skip("needs the benchmark data: set LLEVAL_DATA_DIR")
     return Path(value)
+
+
+@pytest.fixture(scope="session")
+def local_model_server() -> Iterator[HostService]:
+    """One server of the embedded model for all tests of this process, or a skip; its `connection` has the url."""
+    from pytest_lleval.core.errors import AssetError
+    from pytest_lleval.core.settings import ModelSpec
+    from pytest_lleval.providers.local import start_service
+
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("needs xllamacpp: pip install 'pytest-lleval[local]'")
+    try:
+        # one thread: several wait for each other at every layer, which is slow while other tests use the CPUs
+        service = start_service(ModelSpec(provider="local", model="smollm2-135m", options={"threads": 1}))
+    except AssetError as error:
+        pytest.skip(f"needs the embedded model: {error}")
+    yield service
+    service.close()

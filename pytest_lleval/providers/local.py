@@ -1,0 +1,141 @@
+"""``local/NAME`` and ``local/PATH.gguf``: a model on this machine, served by llama.cpp.
+
+``local-batched/…`` is the same model with several slots: faster on machines with cores to spare, not reproducible.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import AttachError, CallError, RefusedError
+from ..core.records import BackendIdentity, Completion, Disclosure, Request
+from ..core.settings import ModelSpec
+from .local_log import read_tail
+from .local_options import read_options
+from .local_service import LocalService, start_service
+from .local_wire import ask_server, find_root, is_answering
+from .openai import OpenAIProvider
+from .remote import CONNECT_SECONDS
+from .tracing import trace_request
+
+__all__ = ["LocalProvider", "LocalService", "slot_count", "start_service"]
+
+# The server closes idle connections after 5 s; ours must be closed first, or a request may meet the closing.
+_IDLE_SECONDS = 2.0
+_NUMBERS = ("bytes", "parameters", "slots", "threads", "context", "pid")
+_DETAILS = (
+    *("file", "digest", "bytes", "quantisation", "parameters", "template_digest"),
+    *("slots", "threads", "gpu_layers", "devices", "system"),
+)
+
+
+def slot_count(spec: ModelSpec) -> int:
+    """Return how many requests the server of a local model answers at once.
+
+    :raises UsageError: for a wrong option
+    """
+    return read_options(spec).slots
+
+
+class LocalProvider(OpenAIProvider):
+    """Asks the server of a local model through the official `openai` client.
+
+    :param spec: the model, of the provider ``local`` or ``local-batched``
+    :param connection: what `start_service` published
+    """
+
+    def __init__(self, spec: ModelSpec, connection: Mapping[str, str]) -> None:
+        self._connection = dict(connection)
+        facts = {key: int(value) if key in _NUMBERS else value for key, value in connection.items()}
+        super().__init__(
+            # the server knows the model by its own name, messages and records by the user's
+            replace(spec, model=connection["model"], alias=spec.name),
+            base_url=connection["url"],
+            api_key="local",
+            kind_details={key: facts[key] for key in _DETAILS},
+        )
+
+    async def attach(self, probes: Sequence[Request]) -> BackendIdentity:
+        """Prove that the server answers, and say which file answers with which settings.
+
+        :raises AttachError: with what was tried, and the end of the server's log where it has ended
+        """
+        try:
+            identity = await super().attach(probes)
+        except AttachError as error:
+            raise AttachError(await self._explain(str(error))) from None
+        return replace(
+            identity,
+            server=self._connection["engine"],
+            fingerprint=f"sha256:{self._connection['digest']}",
+            context_tokens=int(self._connection["context"]),
+            disclosures=(*identity.disclosures, *self._disclose_batching()),
+        )
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer one request.
+
+        :raises RefusedError: never by the server itself
+        :raises CallError: when the call failed for good; with the end of the server's log where it has ended
+        """
+        try:
+            return await super().complete(request)
+        except RefusedError:
+            raise
+        except CallError as error:
+            raise CallError(await self._explain(str(error)), error.attempts) from None
+
+    async def count_tokens(self, request: Request) -> tuple[int, str]:
+        """Count the input tokens with the model's own chat template and tokenizer, exactly."""
+        count = await asyncio.to_thread(self._count, request)
+        return count, f"llama.cpp tokenizer of {self._connection['file']}"
+
+    def _open_client(self) -> Any:
+        from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+
+        timeout = Timeout(self._timeout, connect=CONNECT_SECONDS)
+        http_client = DefaultAsyncHttpxClient(
+            timeout=timeout,
+            limits=type(DEFAULT_CONNECTION_LIMITS)(keepalive_expiry=_IDLE_SECONDS),
+            event_hooks={"request": [trace_request]},
+            trust_env=False,  # the server is on this machine: a proxy set in the environment must not be asked
+        )
+        return AsyncOpenAI(
+            api_key=self._api_key,
+            base_url=self._base_url,
+            timeout=timeout,
+            max_retries=self._max_retries,
+            http_client=http_client,
+        )
+
+    def _count(self, request: Request) -> int:
+        root = find_root(self._base_url)
+        try:
+            text = request.prompt
+            if request.kind == "chat":
+                messages = [{"role": message.role, "content": message.content} for message in request.messages]
+                text = str(ask_server(f"{root}/apply-template", {"messages": messages})["prompt"])
+            answer = ask_server(f"{root}/tokenize", {"content": text, "add_special": True, "parse_special": True})
+        except OSError as error:
+            raise CallError(f"{self.place}: the local model server did not count tokens: {error}") from error
+        tokens: Any = answer["tokens"]
+        return len(tokens)
+
+    async def _explain(self, problem: str) -> str:
+        if "exceeds the available context size" in problem:
+            return f"{problem} by a larger context in a [tool.pytest_lleval.models] table, or shorten the prompt"
+        if await asyncio.to_thread(is_answering, self._base_url):
+            return problem
+        tail = await asyncio.to_thread(read_tail, Path(self._connection["log"]))
+        return f"{problem}; the local model server (process {self._connection['pid']}) is gone: {tail}"
+
+    def _disclose_batching(self) -> tuple[Disclosure, ...]:
+        slots = int(self._connection["slots"])
+        if slots == 1:
+            return ()
+        message = f"answers may differ from run to run, because up to {slots} requests share a batch"
+        return (Disclosure(factor="E", severity="warning", message=message, evidence={"slots": slots}),)

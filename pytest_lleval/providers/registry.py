@@ -1,0 +1,124 @@
+"""Providers by name; each is imported only when a model asks for it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from ..core.contracts import HostService, Progress, Provider
+from ..core.errors import AttachError, UnknownNameError, UsageError
+from ..core.settings import ModelSpec
+
+__all__ = ["ENTRY_POINTS", "connection_limit", "known_providers", "open_provider", "start_service"]
+
+#: Group of third-party providers: callables of `ModelSpec` and connection (or None) that return a provider.
+ENTRY_POINTS = "pytest_lleval.providers"
+_BUILT_IN = ("anthropic", "callable", "local", "local-batched", "mock", "openai")
+_LOCAL = ("local", "local-batched")
+_REMOTE_CONNECTIONS = 32
+
+
+def known_providers() -> tuple[str, ...]:
+    """Return the names of all providers, third-party ones included, in alphabetical order."""
+    return tuple(sorted({*_BUILT_IN, *_find_foreign()}))
+
+
+def open_provider(spec: ModelSpec, connection: Mapping[str, str] | None = None) -> Provider:
+    """Return the provider of a model, not yet attached.
+
+    :param spec: the model
+    :param connection: what the model's `HostService` published, for local models
+    :raises UnknownNameError: when nobody registered the provider
+    :raises UsageError: when its client package is missing, or the model's name or options cannot be used
+    """
+    if spec.provider in _LOCAL:
+        return _open_local(spec, connection)
+    if spec.provider in ("openai", "anthropic"):
+        return _open_remote(spec)
+    if spec.provider == "callable":
+        from .inprocess import CallableProvider
+
+        return CallableProvider(spec)
+    if spec.provider == "mock":
+        from .scripted import MockProvider
+
+        return MockProvider(spec)
+    return _open_foreign(spec, connection)
+
+
+def start_service(spec: ModelSpec, *, log_dir: Path | None, progress: Progress | None) -> HostService | None:
+    """Start the process that serves a model on this host; None for providers that need none.
+
+    :param spec: the model
+    :param log_dir: where the process writes its log; None for a temporary place
+    :param progress: hears of downloads
+    :raises UnknownNameError: when nobody registered the provider
+    """
+    if spec.provider not in _LOCAL:
+        _check_known(spec)
+        return None
+    _require_package("openai", "local", spec)
+    from . import local
+
+    return local.start_service(spec, log_dir=log_dir, progress=progress)
+
+
+def connection_limit(spec: ModelSpec) -> int:
+    """Return how many requests a run may have in flight to a model unless the user says otherwise."""
+    if spec.provider not in _LOCAL:
+        return _REMOTE_CONNECTIONS
+    from .local_options import read_options
+
+    return read_options(spec).slots
+
+
+def _open_remote(spec: ModelSpec) -> Provider:
+    _require_package(spec.provider, spec.provider, spec)
+    if spec.provider == "anthropic":
+        from .anthropic import AnthropicProvider
+
+        return AnthropicProvider(spec)
+    from .openai import OpenAIProvider
+
+    return OpenAIProvider(spec)
+
+
+def _open_local(spec: ModelSpec, connection: Mapping[str, str] | None) -> Provider:
+    _require_package("openai", "local", spec)
+    if connection is None:
+        raise AttachError(f"{spec.name}: its server was not started in this run, so nobody can answer")
+    from .local import LocalProvider
+
+    return LocalProvider(spec, connection)
+
+
+def _open_foreign(spec: ModelSpec, connection: Mapping[str, str] | None) -> Provider:
+    _check_known(spec)
+    entry = _find_foreign()[spec.provider]
+    try:
+        factory = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"--lleval-model: provider {spec.provider!r} ({entry.value}) cannot be loaded: {error}"
+        ) from error
+    provider: Provider = factory(spec, connection)
+    return provider
+
+
+def _check_known(spec: ModelSpec) -> None:
+    names = known_providers()
+    if spec.provider not in names:
+        raise UnknownNameError("--lleval-model", "provider", spec.provider, names)
+
+
+def _find_foreign() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS) if entry.name not in _BUILT_IN}
+
+
+def _require_package(package: str, extra: str, spec: ModelSpec) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UsageError(
+            f"--lleval-model: {spec.name!r} needs the package {package!r}; pip install 'pytest-lleval[{extra}]'"
+        )

@@ -1,0 +1,44 @@
+"""What the tests of the HTTP providers share: requests, and running one provider on one loop."""
+
+import asyncio
+
+from pytest_lleval.core.records import Generation, Message, Request
+from pytest_lleval.core.settings import parse_model
+
+
+def chat(text="Which?", *, system=None, **generation):
+    turns = (Message(role="user", content=text),)
+    if system:
+        turns = (Message(role="system", content=system), *turns)
+    return Request(messages=turns, generation=Generation(**generation))
+
+
+def bare(text="Q:", **generation):
+    return Request(prompt=text, generation=Generation(**generation))
+
+
+def make_spec(name, **options):
+    table = {"m": {"model": name, **options}} if options else None
+    return parse_model("test", "m" if options else name, table)
+
+
+def run_with(provider, *requests):
+    """Complete the requests one after the other and return the completions."""
+
+    async def run():
+        try:
+            return [await provider.complete(request) for request in requests]
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(run())
+
+
+def attach_with(provider, *probes):
+    async def run():
+        try:
+            return await provider.attach(probes)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(run())
