@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "local/smollm2-135m"
+_SECRET = re.compile(r"api_?key|token$|secret|password", re.IGNORECASE)
 _BASE_URL = re.compile(r"@(?P<url>https?://\S+)$")
 
 
@@ -153,12 +154,19 @@ def parse_model(place: str, value: str, tables: Mapping[str, Mapping[str, object
     if value in tables:
         return _read_table(value, tables[value])
     match = _BASE_URL.search(value)
-    url = match.group("url").rstrip("/") if match else None
+    url = _check_url(place, match.group("url")) if match else None
     provider, slash, model = (value[: match.start()] if match else value).partition("/")
     if not slash or not provider or not model:
         known = f" or one of the tables {', '.join(sorted(tables))}" if tables else ""
         raise UsageError(f"{place}: {value!r} is not PROVIDER/MODEL, e.g. {DEFAULT_MODEL} or openai/gpt-4o-mini{known}")
     return ModelSpec(provider=provider, model=model, base_url=url)
+
+
+def _check_url(place: str, url: str) -> str:
+    """Refuse credentials in a URL: it stands in node ids, journals and reports."""
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise UsageError(f"{place}: a base URL must not hold credentials; keys come from the environment")
+    return url.rstrip("/")
 
 
 def _read_table(name: str, table: Mapping[str, object]) -> ModelSpec:
@@ -170,6 +178,8 @@ def _read_table(name: str, table: Mapping[str, object]) -> ModelSpec:
     for key, value in table.items():
         if key in ("model", "base_url"):
             continue
+        if _SECRET.search(key):
+            raise UsageError(f"{place}: {key} looks like a secret; keys come from the environment, e.g. OPENAI_API_KEY")
         if not isinstance(value, (str, int, float, bool)):
             raise UsageError(f"{place}: {key} must be a text, a number or a truth value, not {value!r}")
         options[key] = value
@@ -178,7 +188,7 @@ def _read_table(name: str, table: Mapping[str, object]) -> ModelSpec:
     return ModelSpec(
         provider=spec.provider,
         model=spec.model,
-        base_url=url.rstrip("/") if isinstance(url, str) else spec.base_url,
+        base_url=_check_url(place, url) if isinstance(url, str) else spec.base_url,
         options=options,
         alias=name,
     )

@@ -1,0 +1,73 @@
+"""What machine and which software a run used."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+__all__ = ["capture_environment"]
+
+_PACKAGES = (
+    "pytest-lleval",
+    "pytest",
+    "pytest-xdist",
+    "execnet",
+    "numpy",
+    "openai",
+    "anthropic",
+    "httpx2",
+    "xllamacpp",
+    "pyarrow",
+    "huggingface-hub",
+)
+_GIT_SECONDS = 5
+
+
+def capture_environment(root: Path) -> dict[str, object]:
+    """Describe interpreter, machine, packages and the commit of the folder `root`.
+
+    Nothing that names the user or the host is captured.
+    """
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "packages": _list_packages(),
+        "git": _read_git(root),
+    }
+
+
+def _list_packages() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _read_git(root: Path) -> dict[str, object] | None:
+    """Return commit and dirty flag of the repository around `root`; None outside of one or without git."""
+    git = shutil.which("git")
+    commit = _run_git(git, root, "rev-parse", "HEAD") if git else None
+    if git is None or commit is None:
+        return None
+    changes = _run_git(git, root, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _run_git(git: str, root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603  # git's own path and fixed words
+            [git, "-C", str(root), *words], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,87 @@
+"""Make sure real answers can be had before anything is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from ..core.contracts import HostService, Progress
+from ..core.records import BackendIdentity, Request
+from ..core.settings import ModelSpec, Settings
+from ..providers.registry import connection_limit, open_provider, start_service
+from .asking import Backend
+
+__all__ = ["attach_models", "open_backends", "share_connections", "start_services"]
+
+Connections = dict[str, dict[str, str]]
+
+
+def start_services(models: Sequence[ModelSpec], stack: ExitStack, progress: Progress | None = None) -> Connections:
+    """Start the model servers this host needs, one a model, and return how to reach them by model name.
+
+    :param models: the models of the run
+    :param stack: ends the servers when it closes
+    :param progress: hears of downloads
+    """
+    connections: Connections = {}
+    for spec in models:
+        service: HostService | None = start_service(spec, log_dir=None, progress=progress)
+        if service is not None:
+            stack.callback(service.close)
+            connections[spec.name] = dict(service.connection)
+    return connections
+
+
+def attach_models(
+    models: Sequence[ModelSpec], connections: Connections, probes: Sequence[Request]
+) -> tuple[BackendIdentity, ...]:
+    """Attach every model and return who answers.
+
+    :raises AttachError: for the first model that does not prove itself
+    """
+    return asyncio.run(_attach_all(models, connections, probes))
+
+
+async def _attach_all(
+    models: Sequence[ModelSpec], connections: Connections, probes: Sequence[Request]
+) -> tuple[BackendIdentity, ...]:
+    identities = []
+    for spec in models:
+        provider = open_provider(spec, connections.get(spec.name))
+        try:
+            identities.append(await provider.attach(probes))
+        finally:
+            await provider.aclose()
+    return tuple(identities)
+
+
+def open_backends(
+    settings: Settings, connections: Mapping[str, Mapping[str, str]], share: Mapping[str, int]
+) -> dict[str, Backend]:
+    """Open this process's providers.
+
+    :param settings: of the run
+    :param connections: of the model servers, by model name
+    :param share: how many requests this process may have in flight, by model name
+    """
+    return {
+        spec.name: Backend(
+            provider=open_provider(spec, connections.get(spec.name)),
+            connections=asyncio.Semaphore(share[spec.name]),
+        )
+        for spec in settings.models
+    }
+
+
+def share_connections(settings: Settings, worker: int = 0, workers: int = 1) -> dict[str, int]:
+    """Return one worker's share of the requests a run may have in flight, by model name; at least one each.
+
+    :param worker: the worker's number, from 0
+    :param workers: how many there are
+    """
+    shares = {}
+    for spec in settings.models:
+        whole, rest = divmod(settings.max_connections or connection_limit(spec), workers)
+        shares[spec.name] = max(1, whole + (worker < rest))
+    return shares

@@ -1,0 +1,76 @@
+"""What a run was: written when it starts, completed when it ends, compared when it is resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..core.encoding import SCHEMA_VERSION, encode_disclosure, encode_identity
+from ..core.errors import UsageError
+from ..core.records import BackendIdentity, Disclosure
+from ..core.settings import Settings
+from .planning import RunPlan
+
+__all__ = ["compare_experiments", "make_manifest"]
+
+#: settings that decide what is sampled from which distribution; the others only decide how much
+_EXPERIMENT = ("seed", "temperature", "top_p", "max_tokens", "system_prompt")
+
+
+def make_manifest(
+    settings: Settings,
+    plan: RunPlan,
+    identities: Sequence[BackendIdentity],
+    environment: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe a run that is about to start."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "created": time.time(),
+        "settings": settings.encode(),
+        "suites": plan.describe(),
+        "models": [encode_identity(identity) for identity in identities],
+        "disclosures": [encode_disclosure(found) for found in _unique(plan.disclosures)],
+        "environment": dict(environment),
+        "sessions": [],
+    }
+
+
+def compare_experiments(manifest: Mapping[str, Any], fresh: Mapping[str, Any], run: str) -> None:
+    """Refuse to go on with a run under settings that would mix two experiments.
+
+    :param manifest: of the run
+    :param fresh: as this session would write it
+    :param run: the run, for the message
+    :raises UsageError: naming each difference
+    """
+    differences = [
+        f"{key}: was {old!r}, is {new!r}"
+        for key, old, new in _pair_experiments(_experiment(manifest), _experiment(fresh))
+        if old != new
+    ]
+    if differences:
+        raise UsageError(
+            f"--lleval-resume: {run} is another experiment ({'; '.join(differences)}); "
+            "use the same settings or start a new run"
+        )
+
+
+def _pair_experiments(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    return [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
+
+
+def _experiment(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: manifest["settings"][key] for key in _EXPERIMENT}
+    for suite in manifest["suites"]:
+        for key in ("version", "parameters", "digest"):
+            found[f"{suite['name']} {key}"] = suite[key]
+    for model in manifest["models"]:
+        found[f"{model['spec']} served model"] = model["served_model"]
+        found[f"{model['spec']} fingerprint"] = model["fingerprint"]
+    return found
+
+
+def _unique(disclosures: Sequence[Disclosure]) -> list[Disclosure]:
+    return list({found.message: found for found in disclosures}.values())

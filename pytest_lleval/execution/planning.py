@@ -1,0 +1,155 @@
+"""From settings to the cases of a run, in the same order in every process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ..core.contracts import Progress
+from ..core.errors import DatasetError
+from ..core.records import Case, Disclosure, Generation, Message, Request, Sample
+from ..core.settings import ModelSpec, Settings
+from ..suites.definition import Dataset
+from ..suites.registry import ChosenSuite, find_suites
+from ..suites.selection import select_samples
+from ..suites.sources import load_dataset
+from .asking import Asker, Plan
+
+__all__ = ["RunPlan", "make_probes", "plan_run"]
+
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\[\]]|::")
+_PROBE_TOKENS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """What a run will ask."""
+
+    plans: Mapping[str, Plan]
+    cases: tuple[Case, ...]
+
+    @property
+    def disclosures(self) -> tuple[Disclosure, ...]:
+        """What the datasets have to disclose."""
+        return tuple(found for plan in self.plans.values() for found in plan.dataset.disclosures)
+
+    def describe(self) -> list[dict[str, object]]:
+        """Return what identifies each suite, for the manifest."""
+        return [self._describe(name, plan) for name, plan in self.plans.items()]
+
+    def _describe(self, name: str, plan: Plan) -> dict[str, object]:
+        return {
+            "name": name,
+            "version": plan.suite.version,
+            "parameters": dict(plan.suite.parameters),
+            "metrics": list(plan.suite.metrics),
+            "dataset": plan.dataset.name,
+            "edition": plan.dataset.edition,
+            "origin": plan.dataset.origin,
+            "digest": plan.dataset.digest,
+            "samples": len(plan.dataset.samples),
+            "asked": len({case.sample.id for case in self.cases if case.suite == name}),
+        }
+
+
+def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
+    """Load the datasets of the suites asked for and lay out their cases.
+
+    :param settings: of the run
+    :param progress: hears of downloads
+    :raises LlevalError: of any kind, when a suite, an argument or a dataset is not what it should be
+    """
+    plans: dict[str, Plan] = {}
+    cases: list[Case] = []
+    labels = _label_models(settings.models)
+    suites = _join_groups(find_suites(settings.suites, settings.arguments))
+    datasets = {name: load_dataset(chosen[0], progress) for name, chosen in suites.items()}
+    patterns = _share_patterns(settings.sample_ids, datasets)
+    for name, chosen in suites.items():
+        dataset = datasets[name]
+        samples: Sequence[Sample] = ()
+        if patterns[name] or not settings.sample_ids:
+            samples = select_samples(
+                dataset,
+                groups=[entry.group for entry in chosen if entry.group],
+                sample_ids=patterns[name],
+                limit=settings.limit,
+            )
+        plans[name] = Plan(suite=chosen[0].suite, dataset=dataset)
+        for model, label in labels.items():
+            for sample in samples:
+                case_id = f"{name}::{_fit_node_id(sample.id)}[{label}]"
+                cases.append(Case(id=case_id, suite=name, model=model, sample=sample))
+    _refuse_twins(cases)
+    return RunPlan(plans=plans, cases=tuple(cases))
+
+
+def make_probes(plan: RunPlan, asker: Asker) -> tuple[Request, ...]:
+    """Return one small request of each kind the run will send."""
+    probes: dict[tuple[str, bool], Request] = {}
+    for name in plan.plans:
+        first = next((case for case in plan.cases if case.suite == name), None)
+        if first is None:
+            continue
+        request = asker.build(first)
+        probes.setdefault((request.kind, request.generation.top_logprobs > 0), _shrink(request))
+    return tuple(probes.values())
+
+
+def _shrink(request: Request) -> Request:
+    tokens = min(request.generation.max_tokens or _PROBE_TOKENS, _PROBE_TOKENS)
+    generation = Generation(
+        temperature=request.generation.temperature,
+        top_p=request.generation.top_p,
+        max_tokens=tokens,
+        seed=request.generation.seed,
+        top_logprobs=request.generation.top_logprobs,
+    )
+    if request.kind == "completion":
+        return Request(prompt="One, two, three,", generation=generation)
+    return Request(messages=(Message(role="user", content="Answer with the word OK."),), generation=generation)
+
+
+def _join_groups(chosen: Sequence[ChosenSuite]) -> dict[str, list[ChosenSuite]]:
+    joined: dict[str, list[ChosenSuite]] = {}
+    for entry in chosen:
+        joined.setdefault(entry.suite.name, []).append(entry)
+    return joined
+
+
+def _share_patterns(patterns: Sequence[str], datasets: Mapping[str, Dataset]) -> dict[str, list[str]]:
+    """Give each suite the sample patterns that fit it; a pattern that fits none goes to all, to be refused by name."""
+    shared: dict[str, list[str]] = {name: [] for name in datasets}
+    for pattern in patterns:
+        fit = [
+            name for name, data in datasets.items() if any(fnmatchcase(sample.id, pattern) for sample in data.samples)
+        ]
+        for name in fit or datasets:
+            shared[name].append(pattern)
+    return shared
+
+
+def _label_models(models: Sequence[ModelSpec]) -> dict[str, str]:
+    labels = [spec.label for spec in models]
+    return {
+        spec.name: _fit_node_id(label if labels.count(label) == 1 else spec.name)
+        for spec, label in zip(models, labels, strict=True)
+    }
+
+
+def _fit_node_id(text: str) -> str:
+    """Make a word fit for a node id: printable, encodable, without pytest's separators."""
+    return _UNFIT.sub("_", text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def _refuse_twins(cases: Sequence[Case]) -> None:
+    seen: dict[str, Case] = {}
+    for case in cases:
+        twin = seen.setdefault(case.id, case)
+        if twin is not case:
+            raise DatasetError(
+                f"suite {case.suite!r}",
+                f"samples {twin.sample.id!r} and {case.sample.id!r} have the same node id {case.id!r}; rename one",
+            )

@@ -1,0 +1,109 @@
+"""The run directory: where the evidence of a run is kept.
+
+Layout: ``manifest.json`` (settings and identities), ``samples.jsonl`` (the journal), ``report.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.encoding import SCHEMA_VERSION
+from ..core.errors import RunDirectoryError, UsageError
+
+__all__ = ["JOURNAL", "MANIFEST", "REPORT", "create_run", "find_run", "read_manifest", "write_json"]
+
+MANIFEST, JOURNAL, REPORT = "manifest.json", "samples.jsonl", "report.json"
+_IGNORE = "# Created by pytest-lleval: evidence of runs, not source.\n*\n"
+
+
+def create_run(base: Path, chosen: str | None) -> Path:
+    """Create the directory of a new run.
+
+    :param base: the folder that gets ``.lleval/runs/<time>-<id>`` when no directory is chosen
+    :param chosen: a directory chosen by the user; it must be new or empty
+    :raises RunDirectoryError: when it cannot be written, or already holds a run
+    """
+    if chosen is not None:
+        path = base / chosen
+    else:
+        path = base / ".lleval" / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    try:
+        if (path / MANIFEST).is_file() or (path / JOURNAL).is_file():
+            raise RunDirectoryError(
+                f"--lleval-run-dir: {str(path)!r} already holds a run; go on with it by --lleval-resume={path} "
+                "or name another directory"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        if chosen is None:
+            ignore = base / ".lleval" / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text(_IGNORE, encoding="utf-8")
+    except OSError as error:
+        raise RunDirectoryError(_explain(path, error)) from error
+    return path
+
+
+def find_run(base: Path, name: str) -> Path:
+    """Find the run to go on with.
+
+    :param base: the folder whose ``.lleval/runs`` holds the runs
+    :param name: the path or name of a run; empty for the newest
+    :raises UsageError: when there is none
+    """
+    runs = base / ".lleval" / "runs"
+    if name:
+        for path in (base / name, runs / name):
+            if (path / MANIFEST).is_file():
+                return path
+        raise UsageError(
+            f"--lleval-resume: {name!r} is no run; looked for {MANIFEST} in {base / name} and {runs / name}"
+        )
+    found = sorted(path.parent for path in runs.glob(f"*/{MANIFEST}"))
+    if not found:
+        raise UsageError(f"--lleval-resume: there is no run in {runs} to go on with")
+    return found[-1]
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a run's manifest.
+
+    :raises RunDirectoryError: when it is missing, broken, or of another schema
+    """
+    file = path / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(f"{file}: cannot be read ({error})") from error
+    if manifest.get("schema") != SCHEMA_VERSION:
+        found = manifest.get("schema")
+        raise RunDirectoryError(f"{file}: written with schema {found!r}, this version reads {SCHEMA_VERSION}")
+    return manifest
+
+
+def write_json(file: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all.
+
+    :raises RunDirectoryError: when the disk or the directory does not take it
+    """
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            json.dump(value, stream, indent=1, sort_keys=True)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunDirectoryError(_explain(file, error)) from error
+
+
+def _explain(path: Path, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{path}: the evidence of the run cannot be written ({reason}); free space or choose --lleval-run-dir"
