@@ -1,0 +1,97 @@
+"""The ``lleval`` command: look at what can be run and at runs that are over. Asks no model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..core.errors import LlevalError
+from ..core.settings import ModelSpec
+from ..execution.rundir import REPORT, find_run, write_json
+from ..providers.local_models import CATALOGUE, find_model
+from ..reports.machine import encode_report
+from ..reports.terminal import render_run
+from ..reports.view import load_view
+from ..suites.registry import find_suites, list_suites
+from ..suites.sources import load_dataset
+
+__all__ = ["main"]
+
+#: as pytest's: what was typed cannot be done
+_USAGE_ERROR = 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 done, 4 what was typed cannot be done.
+
+    :param arguments: words after ``lleval``; the process's own by default
+    """
+    parsed = _make_parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = parsed.run
+    try:
+        run(parsed)
+    except LlevalError as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+        return _USAGE_ERROR
+    return 0
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lleval", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    suites = commands.add_parser("suites", help="list the suites that --lleval-suite knows, with their parameters")
+    suites.set_defaults(run=_list_suites)
+    fetch = commands.add_parser("fetch", help="download datasets of suites, or local/MODEL, into the cache")
+    fetch.add_argument("names", nargs="+", metavar="SUITE|local/MODEL")
+    fetch.set_defaults(run=_fetch_names)
+    report = commands.add_parser("report", help="compute a run's numbers again from its directory")
+    report.add_argument("run_name", nargs="?", default="", metavar="RUN", help="path or name (default: the newest)")
+    report.add_argument("--json", action="store_true", help="print the machine-readable report")
+    report.set_defaults(run=_report_run)
+    return parser
+
+
+def _list_suites(_: argparse.Namespace) -> None:
+    for entry in list_suites():
+        _say(f"{entry.name:<12} {entry.summary or entry.problem}")
+        for parameter in entry.parameters:
+            _say(f"{'':<12}   {parameter}")
+    _say("")
+    _say("built-in models: " + ", ".join(f"local/{name}" for name in CATALOGUE))
+
+
+def _fetch_names(parsed: argparse.Namespace) -> None:
+    for name in parsed.names:
+        provider, _, model = name.partition("/")
+        if provider == "local" and model:
+            _say(f"{name}: {find_model(ModelSpec(provider=provider, model=model), _show_progress).path}")
+            continue
+        for chosen in find_suites([name], {}):
+            dataset = load_dataset(chosen, _show_progress)
+            _say(f"{name}: {len(dataset.samples):,} samples, edition {dataset.edition}, from {dataset.origin}")
+
+
+def _report_run(parsed: argparse.Namespace) -> None:
+    run = find_run(Path.cwd(), parsed.run_name)
+    view = load_view(run)
+    report = encode_report(view)
+    write_json(run / REPORT, report)
+    if parsed.json:
+        _say(json.dumps(report, indent=1, sort_keys=True))
+        return
+    for line in render_run(view):
+        _say(line.text)
+
+
+def _show_progress(label: str, done: int, total: int | None) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{label}: {done / 1e6:,.1f}" + (f" of {total / 1e6:,.1f} MB" if total else " MB"))
+        if total is not None and done >= total:
+            sys.stderr.write("\n")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,182 @@
+"""The command line, its ini and environment twins, read once into one `Settings`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..core.errors import UsageError
+from ..core.settings import DEFAULT_MODEL, ModelSpec, Settings, parse_arguments, parse_limit, parse_model, split_names
+
+__all__ = ["declare_options", "is_asked", "read_settings", "runs_suites_alone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Option:
+    name: str
+    help: str
+    metavar: str | None = None
+    #: the type of its ini twin: ``linelist`` for repeatable options, else ``string``, ``bool``
+    ini: str = "string"
+    environment: str | None = None
+
+
+_OPTIONS = (
+    _Option(
+        name="suite",
+        metavar="NAME[,NAME]",
+        ini="linelist",
+        help="benchmark to run: a name (mmlu, gsm8k), NAME/GROUP for one group, or a suite file; repeatable",
+    ),
+    _Option(
+        name="arg",
+        metavar="K=V",
+        ini="linelist",
+        help="suite parameter, e.g. num_fewshot=5 or method=logprobs; repeatable",
+    ),
+    _Option(
+        name="model",
+        metavar="SPEC",
+        ini="linelist",
+        environment="LLEVAL_MODEL",
+        help=f"provider/model[@base_url] or a [tool.pytest_lleval.models] name; repeatable (default: {DEFAULT_MODEL})",
+    ),
+    _Option(name="limit", metavar="N|A-B", help="samples per suite, stratified by group in a fixed order"),
+    _Option(name="sample-id", metavar="GLOB", ini="linelist", help="only these samples, e.g. 'anatomy/1*'; repeatable"),
+    _Option(name="epochs", metavar="N", help="sampling runs per case (default: 1)"),
+    _Option(name="seed", metavar="INT", help="root of every seed (default: 0)"),
+    _Option(name="temperature", metavar="T", help="sampling temperature (default: the suite's)"),
+    _Option(name="top-p", metavar="P", help="nucleus sampling (default: the suite's)"),
+    _Option(name="max-tokens", metavar="N", help="output tokens per answer (default: the suite's)"),
+    _Option(name="system-prompt", metavar="TEXT", help="system prompt put before every request (default: none)"),
+    _Option(
+        name="max-connections",
+        metavar="N",
+        help="requests in flight per model, over all workers (default: 32; local models: the slots of their server)",
+    ),
+    _Option(name="run-dir", metavar="DIR", help="where the evidence goes (default: .lleval/runs/<time>-<id>)"),
+    _Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
+    _Option(name="dry-run", ini="bool", help="say what would be sent (cases, tokens) and send nothing"),
+)
+
+
+def declare_options(parser: pytest.Parser) -> None:
+    """Declare every option with its ini twin."""
+    group = parser.getgroup("lleval", "LLM evaluations (pytest-lleval)")
+    for option in _OPTIONS:
+        flag, dest = f"--lleval-{option.name}", _dest(option)
+        if option.ini == "linelist":
+            group.addoption(flag, dest=dest, action="append", metavar=option.metavar, help=option.help)
+        elif option.ini == "bool":
+            group.addoption(flag, dest=dest, action="store_true", default=None, help=option.help)
+        elif option.name == "resume":
+            group.addoption(flag, dest=dest, nargs="?", const="", metavar=option.metavar, help=option.help)
+        else:
+            group.addoption(flag, dest=dest, metavar=option.metavar, help=option.help)
+        parser.addini(dest, f"ini twin of {flag}", type=option.ini, default=[] if option.ini == "linelist" else None)  # type: ignore[arg-type]
+
+
+def is_asked(config: pytest.Config) -> bool:
+    """Tell whether this session has anything to evaluate."""
+    return runs_suites_alone(config) or bool(config.getini("lleval_suite"))
+
+
+def runs_suites_alone(config: pytest.Config) -> bool:
+    """Tell whether suites were named on the command line, which keeps the default test paths out."""
+    return bool(config.getoption("lleval_suite") or config.getoption("lleval_resume") is not None)
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Read command line, environment and ini, in this order of precedence.
+
+    :raises UsageError: naming the option and the value that does not fit
+    """
+    read = _Reader(config)
+    settings = Settings(
+        suites=split_names(read.many("suite")),
+        arguments=parse_arguments("--lleval-arg", read.many("arg")),
+        models=_read_models(config, read.many("model")),
+        limit=read.one("limit", lambda text: parse_limit("--lleval-limit", text)),
+        sample_ids=tuple(read.many("sample-id")),
+        epochs=read.number("epochs", int, "a whole number of at least 1", lambda n: n >= 1) or 1,
+        seed=read.number("seed", int, "a whole number", lambda _: True) or 0,
+        temperature=read.number("temperature", float, "a number from 0 to 2", lambda t: 0 <= t <= 2),
+        top_p=read.number("top-p", float, "a number above 0, up to 1", lambda p: 0 < p <= 1),
+        max_tokens=read.number("max-tokens", int, "a whole number of at least 1", lambda n: n >= 1),
+        system_prompt=read.one("system-prompt", str),
+        max_connections=read.number("max-connections", int, "a whole number of at least 1", lambda n: n >= 1),
+        run_dir=read.one("run-dir", str),
+        resume=read.one("resume", str),
+        dry_run=bool(read.value("dry-run")),
+    )
+    if settings.resume is not None and settings.run_dir is not None:
+        raise UsageError("--lleval-resume goes on in the directory of its run: leave --lleval-run-dir out")
+    return settings
+
+
+class _Reader:
+    """Looks a value up on the command line, in the environment, then in the ini file."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def value(self, name: str) -> Any:
+        option = next(option for option in _OPTIONS if option.name == name)
+        typed = self._config.getoption(_dest(option))
+        if typed is not None:
+            return typed
+        if option.environment and (text := os.environ.get(option.environment)):
+            return [text]
+        return self._config.getini(_dest(option))
+
+    def many(self, name: str) -> list[str]:
+        return [str(value) for value in self.value(name) or ()]
+
+    def one(self, name: str, parse: Callable[[str], Any]) -> Any:
+        value = self.value(name)
+        return None if value is None else parse(str(value))
+
+    def number(self, name: str, kind: Callable[[str], Any], wanted: str, fits: Callable[[Any], bool]) -> Any:
+        text = self.one(name, str)
+        if text is None:
+            return None
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not fits(value):
+            raise UsageError(f"--lleval-{name}: {text!r} is not {wanted}")
+        return value
+
+
+def _dest(option: _Option) -> str:
+    return "lleval_" + option.name.replace("-", "_")
+
+
+def _read_models(config: pytest.Config, names: list[str]) -> tuple[ModelSpec, ...]:
+    tables = _read_tables(config)
+    specs = [parse_model("--lleval-model", name, tables) for name in names or [DEFAULT_MODEL]]
+    unique = {spec.name: spec for spec in specs}
+    return tuple(unique.values())
+
+
+def _read_tables(config: pytest.Config) -> Mapping[str, Mapping[str, object]]:
+    """Read ``[tool.pytest_lleval.models]`` from the pyproject.toml beside the ini file or at the root."""
+    folder = Path(config.inipath).parent if config.inipath else Path(config.rootpath)
+    file = folder / "pyproject.toml"
+    if not file.is_file():
+        return {}
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read as TOML ({error})") from error
+    tables = content.get("tool", {}).get("pytest_lleval", {}).get("models", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UsageError(f"{file}: [tool.pytest_lleval.models] must hold one table a model")
+    return tables
