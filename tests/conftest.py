@@ -35,3 +35,10 @@ def local_model_server() -> Iterator[HostService]:
         pytest.skip(f"needs the embedded model: {error}")
     yield service
     service.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Bound every test, where the plugin for it is installed: the ini file must not need it."""
+    if config.pluginmanager.hasplugin("timeout"):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(180))

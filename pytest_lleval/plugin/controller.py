@@ -41,7 +41,8 @@ class Controller:
         self.connections: dict[str, dict[str, str]] = {}
         #: what a resumed run has already, by case and epoch
         self.earlier: dict[tuple[str, int], Record] = {}
-        self.selected: set[str] = set()
+        #: the cases the session will run; None until something was collected
+        self._selected: frozenset[str] | None = None
         self._recorded: set[str] = set()
         self._journal: Journal | None = None
         self._manifest: dict[str, Any] = {}
@@ -56,6 +57,11 @@ class Controller:
     def done(self) -> frozenset[tuple[str, int]]:
         """Case and epoch of what the run has already."""
         return frozenset(self.earlier)
+
+    @property
+    def selected(self) -> frozenset[str]:
+        """The cases the session will run; all of them while nothing was collected, for then all are missing."""
+        return frozenset(case.id for case in self._plan.cases) if self._selected is None else self._selected
 
     def open(self) -> None:
         """Attach the models, then open the run directory.
@@ -97,8 +103,7 @@ class Controller:
 
     def select(self, node_ids: Sequence[str]) -> None:
         """Hear which items the session will run."""
-        cases = {case.id for case in self._plan.cases}
-        self.selected = cases.intersection(node_ids)
+        self._selected = frozenset(case.id for case in self._plan.cases).intersection(node_ids)
 
     def record_lines(self, case: str, lines: Sequence[str], *, replayed: bool) -> list[Record]:
         """Journal the records of one case and return them, together with those it had before.
