@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 __all__ = ["main"]
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = _parse_arguments(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_await_end, name="end-of-input", daemon=True).start()
+    threading.Thread(target=_await_end, args=(options.discard,), name="end-of-input", daemon=True).start()
     # llama.cpp must not write between us and the reader of the ready line
     ready = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -49,6 +50,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, required=True, help="threads that compute")
     parser.add_argument("--context", type=int, required=True, help="tokens of each slot")
     parser.add_argument("--gpu-layers", type=int, default=None, help="layers kept on a GPU")
+    parser.add_argument("--discard", type=Path, default=None, help="a file to remove at the end: the log")
     return parser.parse_args(arguments)
 
 
@@ -65,9 +67,13 @@ def _end_by_signal() -> Iterator[None]:
         signal.signal(signal.SIGIO, signal.SIG_IGN)
 
 
-def _await_end() -> None:
+def _await_end(discard: Path | None) -> None:
     while os.read(0, 4096):
         pass
+    if discard is not None:
+        # who started us may have been killed; Windows keeps a file that is open
+        with contextlib.suppress(OSError):
+            discard.unlink(missing_ok=True)
     os._exit(0)
 
 

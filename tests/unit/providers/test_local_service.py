@@ -28,8 +28,8 @@ from pytest_lleval.providers.local import start_service
 from pytest_lleval.providers.local_wire import is_answering
 service = start_service(ModelSpec(provider="local", model="smollm2-135m", options={"threads": 1, "context": 256}))
 url = service.connection["url"]
-print(json.dumps(dict(service.connection)), flush=True)
 try:
+    print(json.dumps(dict(service.connection)), flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     time.sleep(0.3)
@@ -48,6 +48,15 @@ def _await_silence(url, seconds=5.0):
     deadline = time.monotonic() + seconds
     while _listens(url):
         assert time.monotonic() < deadline, f"{url} still listens after {seconds} s"
+        time.sleep(0.05)
+
+
+def _await_absence(log):
+    if sys.platform == "win32":  # keeps a file that its server has open
+        log.unlink(missing_ok=True)
+    deadline = time.monotonic() + 5
+    while log.exists():
+        assert time.monotonic() < deadline, f"{log} is left behind"
         time.sleep(0.05)
 
 
@@ -92,7 +101,7 @@ def test_killed_controller_takes_the_server_with_it(local_model_server):
         process.kill()
         process.wait()
         _await_silence(connection["url"])
-    Path(connection["log"]).unlink(missing_ok=True)
+    _await_absence(Path(connection["log"]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals to process groups")
@@ -102,7 +111,7 @@ def test_interrupt_of_the_group_spares_the_server_until_the_controller_ends(loca
         assert process.stdout.readline() == b"True\n"
         process.wait()
         _await_silence(connection["url"])
-    Path(connection["log"]).unlink(missing_ok=True)
+    _await_absence(Path(connection["log"]))
 
 
 def test_server_that_loads_still_ends_with_its_input(local_model_server, tmp_path):
