@@ -41,7 +41,7 @@ class Traffic:
     #: completions whose server reported no token usage
     without_usage: int
     cache_hits: int
-    #: seconds from the first request to the last answer
+    #: seconds in which at least one request waited for its answer; pauses between sessions are left out
     span: float
 
 
@@ -103,7 +103,8 @@ def _summarise(records: Sequence[Record], names: Sequence[str]) -> SuiteSummary:
 
 def _measure(scored: Sequence[Record], scorers: Sequence[str], names: Sequence[str]) -> Iterable[Metric]:
     for scorer in scorers:
-        groups = _group_values(scored, scorer)
+        # sorted: sums must not depend on the order in which answers came
+        groups = dict(sorted(_group_values(scored, scorer).items()))
         values = [value for group in groups.values() for value in group]
         yield Metric(name="accuracy", scorer=scorer, estimate=estimate_mean(values))
         if "macro_accuracy" in names and len(groups) > 1:
@@ -127,7 +128,6 @@ def measure_traffic(records: Sequence[Record]) -> Traffic:
     """Add up requests, tokens and time of the records that hold a completion."""
     answered = [(record.started, record.completion) for record in records if record.completion]
     sent = [(start, done) for start, done in answered if not done.cached]
-    ends = [start + done.timing.queued + done.timing.total for start, done in sent]
     return Traffic(
         requests=len(sent),
         retried=sum(done.attempts > 1 for _, done in sent),
@@ -135,5 +135,14 @@ def measure_traffic(records: Sequence[Record]) -> Traffic:
         output_tokens=sum(done.usage.output_tokens or 0 for _, done in sent),
         without_usage=sum(done.usage.output_tokens is None for _, done in sent),
         cache_hits=len(answered) - len(sent),
-        span=max(ends) - min(start for start, _ in sent) if sent else 0.0,
+        span=_measure_union((start + done.timing.queued, done.timing.total) for start, done in sent),
     )
+
+
+def _measure_union(calls: Iterable[tuple[float, float]]) -> float:
+    """Return how many seconds are covered by calls given as start and length, which may overlap."""
+    covered, until = 0.0, float("-inf")
+    for start, length in sorted(calls):
+        covered += max(0.0, start + length - max(start, until))
+        until = max(until, start + length)
+    return covered

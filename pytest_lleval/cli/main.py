@@ -13,7 +13,7 @@ from ..core.settings import ModelSpec
 from ..execution.rundir import REPORT, find_run, write_json
 from ..providers.local_models import CATALOGUE, find_model
 from ..reports.machine import encode_report
-from ..reports.terminal import render_run
+from ..reports.terminal import escape_text, render_run
 from ..reports.view import load_view
 from ..suites.registry import find_suites, list_suites
 from ..suites.sources import load_dataset
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run(parsed)
     except LlevalError as error:
-        sys.stderr.write(f"ERROR: {error}\n")
+        sys.stderr.write(f"ERROR: {escape_text(str(error))}\n")
         return _USAGE_ERROR
     return 0
 
@@ -75,7 +75,7 @@ def _fetch_names(parsed: argparse.Namespace) -> None:
 
 
 def _report_run(parsed: argparse.Namespace) -> None:
-    run = find_run(Path.cwd(), parsed.run_name)
+    run = find_run(Path.cwd(), parsed.run_name, "lleval report")
     view = load_view(run)
     report = encode_report(view)
     write_json(run / REPORT, report)
@@ -94,4 +94,6 @@ def _show_progress(label: str, done: int, total: int | None) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    # a group's name may be written in letters that the terminal's encoding does not have
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")

@@ -154,7 +154,7 @@ class Score:
 class Disclosure:
     """One finding that makes a number doubtful; sticks to the numbers it concerns.
 
-    `factor` is F1..F5 or E (environment) of the trust layer, or D for the dataset.
+    `factor` is F1..F5 or E (environment) of the trust layer, D for the dataset, A for the answers.
     """
 
     factor: str

@@ -66,5 +66,6 @@ def _count_truncated(records: Sequence[Record]) -> list[Disclosure]:
     ]
     if not cut:
         return []
-    message = f"{len(cut)} answers were cut off by the token limit before an answer was found; they count as wrong"
-    return [Disclosure(factor="F1", severity="warning", message=message, evidence={"first": cut[0].sample})]
+    many = "1 answer was" if len(cut) == 1 else f"{len(cut)} answers were"
+    message = f"{many} cut off by the token limit before an answer was found in it, and counted as wrong"
+    return [Disclosure(factor="A", severity="warning", message=message, evidence={"first": cut[0].sample})]

@@ -13,7 +13,7 @@ __all__ = ["NodeHooks"]
 class NodeHooks:
     """xdist's hooks; registered only when xdist is there.
 
-    :param prepare: called before the first worker starts
+    :param prepare: called with the number of workers before the first one starts
     :param encode: returns the text for a worker's input
     :param key: under which the worker finds it
     :param select: hears which node ids the workers will run
@@ -22,7 +22,7 @@ class NodeHooks:
     def __init__(
         self,
         *,
-        prepare: Callable[[], None],
+        prepare: Callable[[int], None],
         encode: Callable[[], str],
         key: str,
         select: Callable[[Sequence[str]], None],
@@ -33,9 +33,9 @@ class NodeHooks:
         self._select = select
 
     @pytest.hookimpl
-    def pytest_xdist_setupnodes(self) -> None:
+    def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
         """Before any worker starts."""
-        self._prepare()
+        self._prepare(len(specs))
 
     @pytest.hookimpl
     def pytest_configure_node(self, node: Any) -> None:

@@ -7,13 +7,14 @@ and ``nextitem_index``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
 
 from ..core.records import Case
 
-__all__ = ["find_interactor", "read_queue"]
+__all__ = ["WorkerQueue", "find_interactor"]
 
 
 def find_interactor(config: pytest.Config) -> Any:
@@ -27,18 +28,30 @@ def find_interactor(config: pytest.Config) -> Any:
     raise RuntimeError("this release of pytest-xdist hides its worker's queue; see pytest_lleval/distribution/queue.py")
 
 
-def read_queue(config: pytest.Config, item: pytest.Item) -> tuple[Iterator[pytest.Item], Callable[[Case], bool]]:
-    """Return the items this worker will run from `item` on, and a test whether a case is still among them."""
-    interactor = find_interactor(config)
-    items = item.session.items
-    coming = [items[index] for index in _read_indices(interactor)]
+class WorkerQueue:
+    """The items an xdist worker has been given and has not run.
 
-    def still_mine(case: Case) -> bool:
-        return case.id == item.nodeid or any(items[index].nodeid == case.id for index in _read_indices(interactor))
+    :param config: of the worker
+    :raises RuntimeError: when this xdist release has none of the expected shape
+    """
 
-    return iter([item, *coming]), still_mine
+    def __init__(self, config: pytest.Config) -> None:
+        self._interactor = find_interactor(config)
+        self._indices: dict[str, int] = {}
 
+    def look_ahead(self, item: pytest.Item) -> tuple[Iterator[pytest.Item], Callable[[Case], bool]]:
+        """Return the items this worker will run from `item` on, and a test whether a case is still among them."""
+        items = item.session.items
+        if not self._indices:
+            self._indices = {entry.nodeid: index for index, entry in enumerate(items)}
+        coming = (items[index] for index in self._read_indices() if isinstance(index, int))
 
-def _read_indices(interactor: Any) -> list[int]:
-    with interactor.torun.lock() as queue:
-        return [index for index in (interactor.item_index, interactor.nextitem_index, *queue) if isinstance(index, int)]
+        def still_mine(case: Case) -> bool:
+            return case.id == item.nodeid or self._indices.get(case.id) in self._read_indices()
+
+        return chain([item], coming), still_mine
+
+    def _read_indices(self) -> list[object]:
+        """Return the indices of the current item, the next one and, thousands at times, those behind it."""
+        with self._interactor.torun.lock() as queue:
+            return [self._interactor.item_index, self._interactor.nextitem_index, *queue]

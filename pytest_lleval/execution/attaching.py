@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from ..core.contracts import HostService, Progress
 from ..core.records import BackendIdentity, Request
@@ -50,7 +51,8 @@ async def _attach_all(
     for spec in models:
         provider = open_provider(spec, connections.get(spec.name))
         try:
-            identities.append(await provider.attach(probes))
+            # records carry the model as the user named it; so does the identity they are compared with
+            identities.append(replace(await provider.attach(probes), spec=spec.name))
         finally:
             await provider.aclose()
     return tuple(identities)

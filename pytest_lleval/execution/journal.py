@@ -27,7 +27,7 @@ class Journal:
         self.path = run / JOURNAL
         try:
             _cut_torn_line(self.path)
-            self._stream: IO[str] = self.path.open("a", encoding="ascii")
+            self._stream: IO[str] = self.path.open("a", encoding="ascii", newline="\n")
         except OSError as error:
             raise RunDirectoryError(self._explain(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,8 +25,8 @@ def make_manifest(
     identities: Sequence[BackendIdentity],
     environment: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Describe a run that is about to start."""
-    return {
+    """Describe a run that is about to start, in JSON values: as it will be read when the run is resumed."""
+    described = {
         "schema": SCHEMA_VERSION,
         "created": time.time(),
         "settings": settings.encode(),
@@ -35,6 +36,9 @@ def make_manifest(
         "environment": dict(environment),
         "sessions": [],
     }
+    # parameters and details are a suite's or a provider's own values; tuples must compare as what they are read back
+    plain: dict[str, Any] = json.loads(json.dumps(described, default=str))
+    return plain
 
 
 def compare_experiments(manifest: Mapping[str, Any], fresh: Mapping[str, Any], run: str) -> None:

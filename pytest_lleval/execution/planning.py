@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ..core.contracts import Progress
-from ..core.errors import DatasetError
+from ..core.errors import DatasetError, SuiteError
 from ..core.records import Case, Disclosure, Generation, Message, Request, Sample
 from ..core.settings import ModelSpec, Settings
 from ..suites.definition import Dataset
@@ -19,7 +19,8 @@ from .asking import Asker, Plan
 
 __all__ = ["RunPlan", "make_probes", "plan_run"]
 
-_UNFIT = re.compile(r"[\x00-\x1f\x7f\[\]]|::")
+#: control characters, line separators, marks that turn the direction of writing, and pytest's own separators
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\\[\\]]|::")
 _PROBE_TOKENS = 16
 
 
@@ -65,6 +66,7 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
     cases: list[Case] = []
     labels = _label_models(settings.models)
     suites = _join_groups(find_suites(settings.suites, settings.arguments))
+    _check_names(suites)
     datasets = {name: load_dataset(chosen[0], progress) for name, chosen in suites.items()}
     patterns = _share_patterns(settings.sample_ids, datasets)
     for name, chosen in suites.items():
@@ -112,6 +114,13 @@ def _shrink(request: Request) -> Request:
     return Request(messages=(Message(role="user", content="Answer with the word OK."),), generation=generation)
 
 
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse names that would break node ids apart."""
+    for name in names:
+        if not name or _fit_node_id(name) != name:
+            raise SuiteError(f"suite {name!r}: its name must be printable, without '[', ']' and '::'; rename it")
+
+
 def _join_groups(chosen: Sequence[ChosenSuite]) -> dict[str, list[ChosenSuite]]:
     joined: dict[str, list[ChosenSuite]] = {}
     for entry in chosen:
@@ -124,7 +133,9 @@ def _share_patterns(patterns: Sequence[str], datasets: Mapping[str, Dataset]) ->
     shared: dict[str, list[str]] = {name: [] for name in datasets}
     for pattern in patterns:
         fit = [
-            name for name, data in datasets.items() if any(fnmatchcase(sample.id, pattern) for sample in data.samples)
+            name
+            for name, data in datasets.items()
+            if any(sample.id == pattern or fnmatchcase(sample.id, pattern) for sample in data.samples)
         ]
         for name in fit or datasets:
             shared[name].append(pattern)
@@ -132,9 +143,9 @@ def _share_patterns(patterns: Sequence[str], datasets: Mapping[str, Dataset]) ->
 
 
 def _label_models(models: Sequence[ModelSpec]) -> dict[str, str]:
-    labels = [spec.label for spec in models]
+    labels = [_fit_node_id(spec.label) for spec in models]
     return {
-        spec.name: _fit_node_id(label if labels.count(label) == 1 else spec.name)
+        spec.name: label if labels.count(label) == 1 else _fit_node_id(spec.name)
         for spec, label in zip(models, labels, strict=True)
     }
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,31 +28,45 @@ def create_run(base: Path, chosen: str | None) -> Path:
     :param chosen: a directory chosen by the user; it must be new or empty
     :raises RunDirectoryError: when it cannot be written, or already holds a run
     """
-    if chosen is not None:
-        path = base / chosen
-    else:
-        path = base / ".lleval" / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     try:
+        if chosen is None:
+            return _create_named(base / ".lleval")
+        path = base / chosen
         if (path / MANIFEST).is_file() or (path / JOURNAL).is_file():
             raise RunDirectoryError(
                 f"--lleval-run-dir: {str(path)!r} already holds a run; go on with it by --lleval-resume={path} "
                 "or name another directory"
             )
         path.mkdir(parents=True, exist_ok=True)
-        if chosen is None:
-            ignore = base / ".lleval" / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text(_IGNORE, encoding="utf-8")
     except OSError as error:
-        raise RunDirectoryError(_explain(path, error)) from error
+        raise RunDirectoryError(_explain(Path(error.filename or base), error)) from error
     return path
 
 
-def find_run(base: Path, name: str) -> Path:
-    """Find the run to go on with.
+def _create_named(home: Path) -> Path:
+    """Create a directory named after the time, so that names sort as the runs began."""
+    home.mkdir(parents=True, exist_ok=True)
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(_IGNORE, encoding="utf-8")
+    while True:
+        now = time.time()
+        path = home / "runs" / f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{int(now % 1 * 0x10000):04x}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if path.is_dir():
+                continue  # of a session that began in the same 15 microseconds
+            raise
+        return path
+
+
+def find_run(base: Path, name: str, place: str = "--lleval-resume") -> Path:
+    """Find a run that was made before.
 
     :param base: the folder whose ``.lleval/runs`` holds the runs
     :param name: the path or name of a run; empty for the newest
+    :param place: where the name was written, for messages
     :raises UsageError: when there is none
     """
     runs = base / ".lleval" / "runs"
@@ -61,12 +74,10 @@ def find_run(base: Path, name: str) -> Path:
         for path in (base / name, runs / name):
             if (path / MANIFEST).is_file():
                 return path
-        raise UsageError(
-            f"--lleval-resume: {name!r} is no run; looked for {MANIFEST} in {base / name} and {runs / name}"
-        )
+        raise UsageError(f"{place}: {name!r} is no run; looked for {MANIFEST} in {base / name} and {runs / name}")
     found = sorted(path.parent for path in runs.glob(f"*/{MANIFEST}"))
     if not found:
-        raise UsageError(f"--lleval-resume: there is no run in {runs} to go on with")
+        raise UsageError(f"{place}: there is no run in {runs}")
     return found[-1]
 
 
@@ -77,9 +88,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     file = path / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunDirectoryError(f"{file}: cannot be read ({error})") from error
+    if not isinstance(manifest, dict):
+        raise RunDirectoryError(f"{file}: holds {type(manifest).__name__}, not the description of a run")
     if manifest.get("schema") != SCHEMA_VERSION:
         found = manifest.get("schema")
         raise RunDirectoryError(f"{file}: written with schema {found!r}, this version reads {SCHEMA_VERSION}")
@@ -91,11 +104,11 @@ def write_json(file: Path, value: Mapping[str, Any]) -> None:
 
     :raises RunDirectoryError: when the disk or the directory does not take it
     """
+    text = json.dumps(value, indent=1, sort_keys=True) + "\n"
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as stream:
-            json.dump(value, stream, indent=1, sort_keys=True)
-            stream.write("\n")
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)

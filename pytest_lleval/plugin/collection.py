@@ -9,6 +9,7 @@ import pytest
 
 from ..core.errors import LlevalError, UsageError
 from ..core.records import Case
+from ..reports.terminal import escape_text
 from .state import find_session
 
 __all__ = ["CaseItem", "SuiteCollector", "UnscoredError", "collect_suites", "split_arguments"]
@@ -35,7 +36,7 @@ class CaseItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show an unscored case in its own words and anything else with its traceback."""
         if isinstance(excinfo.value, UnscoredError):
-            return str(excinfo.value)
+            return escape_text(str(excinfo.value), keep="\n")
         return super().repr_failure(excinfo, style)
 
     @property

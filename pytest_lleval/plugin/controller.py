@@ -39,16 +39,16 @@ class Controller:
         self._stack = stack
         self._started = psutil.Process().create_time()
         self.connections: dict[str, dict[str, str]] = {}
-        #: what a resumed run has already, by case and epoch
-        self.earlier: dict[tuple[str, int], Record] = {}
+        #: what a resumed run has already, by case, then by epoch
+        self._earlier: dict[str, dict[int, Record]] = {}
         #: the cases the session will run; None until something was collected
         self._selected: frozenset[str] | None = None
-        self._recorded: set[str] = set()
+        self._reported: set[str] = set()
         self._journal: Journal | None = None
         self._manifest: dict[str, Any] = {}
         self.run: Path | None = None
         self.view: RunView | None = None
-        #: selected cases without a record
+        #: selected cases whose turn never came, so that pytest never reported them
         self.missing: list[str] = []
         #: why the evidence could not be completed; empty when it could
         self.problem = ""
@@ -56,7 +56,7 @@ class Controller:
     @property
     def done(self) -> frozenset[tuple[str, int]]:
         """Case and epoch of what the run has already."""
-        return frozenset(self.earlier)
+        return frozenset((case, epoch) for case, epochs in self._earlier.items() for epoch in epochs)
 
     @property
     def selected(self) -> frozenset[str]:
@@ -91,9 +91,9 @@ class Controller:
         compare_experiments(manifest, self._manifest, str(run))
         self._manifest["created"] = manifest["created"]
         self._manifest["sessions"] = manifest["sessions"]
-        self.earlier = {
-            (record.case, record.epoch): record for record in read_journal(run) if record.outcome == "scored"
-        }
+        for record in read_journal(run):
+            if record.outcome == "scored":
+                self._earlier.setdefault(record.case, {})[record.epoch] = record
 
     def _write_manifest(self) -> None:
         """Write the manifest with this session counted up to now."""
@@ -105,17 +105,17 @@ class Controller:
         """Hear which items the session will run."""
         self._selected = frozenset(case.id for case in self._plan.cases).intersection(node_ids)
 
-    def record_lines(self, case: str, lines: Sequence[str], *, replayed: bool) -> list[Record]:
+    def record_lines(self, case: str, lines: Sequence[str]) -> list[Record]:
         """Journal the records of one case and return them, together with those it had before.
 
         :raises pytest.exit.Exception: when the journal cannot be written; the session ends at once
         """
-        self._recorded.add(case)
+        self._reported.add(case)
         records = [load_record(line) for line in lines]
         self._append(lines)
         known = {record.epoch for record in records}
-        earlier = [record for (name, epoch), record in self.earlier.items() if name == case and epoch not in known]
-        return records + earlier if replayed or self.earlier else records
+        earlier = self._earlier.get(case, {})
+        return records + [record for epoch, record in earlier.items() if epoch not in known]
 
     def _append(self, lines: Sequence[str]) -> None:
         if self._journal is None:
@@ -135,7 +135,7 @@ class Controller:
         """
         if self.run is None:
             return exitstatus
-        self.missing = sorted(self.selected - self._recorded)
+        self.missing = sorted(self.selected - self._reported)
         try:
             self._conclude(self.run, left)
         except RunDirectoryError as error:

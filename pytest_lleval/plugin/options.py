@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from ..core.errors import UsageError
 from ..core.settings import DEFAULT_MODEL, ModelSpec, Settings, parse_arguments, parse_limit, parse_model, split_names
 
-__all__ = ["declare_options", "is_asked", "read_settings", "runs_suites_alone"]
+__all__ = ["declare_options", "is_asked", "overlay_settings", "read_settings", "runs_suites_alone"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,10 @@ _OPTIONS = (
     _Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
     _Option(name="dry-run", ini="bool", help="say what would be sent (cases, tokens) and send nothing"),
 )
+
+
+#: option name to the field of `Settings` it sets, where they differ
+_FIELDS = {"suite": "suites", "arg": "arguments", "model": "models", "sample-id": "sample_ids"}
 
 
 def declare_options(parser: pytest.Parser) -> None:
@@ -118,6 +122,17 @@ def read_settings(config: pytest.Config) -> Settings:
     if settings.resume is not None and settings.run_dir is not None:
         raise UsageError("--lleval-resume goes on in the directory of its run: leave --lleval-run-dir out")
     return settings
+
+
+def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
+    """Return the settings of a stored run with what was typed on the command line laid over them.
+
+    :raises UsageError: naming the option and the value that does not fit
+    """
+    fresh = read_settings(config)
+    typed = [option for option in _OPTIONS if config.getoption(_dest(option)) is not None]
+    fields = {_FIELDS.get(option.name, option.name.replace("-", "_")) for option in typed}
+    return replace(stored, **{name: getattr(fresh, name) for name in fields})
 
 
 class _Reader:

@@ -14,11 +14,11 @@ from .collection import CaseItem, UnscoredError
 
 __all__ = ["RECORDS_KEY", "carry_records", "read_lines", "run_item"]
 
-#: what a case's turn left on its item: the records, and whether a resumed run had them already
-RECORDS_KEY: pytest.StashKey[tuple[tuple[Record, ...], bool]] = pytest.StashKey()
+#: what a case's turn left on its item; nothing when a resumed run had its records already
+RECORDS_KEY: pytest.StashKey[tuple[Record, ...]] = pytest.StashKey()
 
 #: attributes carried by reports from workers to the controller; builtin types only
-LINES, VALUE, REPLAYED = "lleval_lines", "lleval_value", "lleval_replayed"
+LINES, VALUE = "lleval_lines", "lleval_value"
 
 
 def run_item(item: CaseItem) -> bool:
@@ -38,15 +38,13 @@ def run_item(item: CaseItem) -> bool:
 def carry_records(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
     """Move a case's records from its item to its report, for the journey to the controller."""
     if RECORDS_KEY in item.stash:
-        records, replayed = item.stash[RECORDS_KEY]
+        _put_records(report, item.stash[RECORDS_KEY])
         del item.stash[RECORDS_KEY]
-        _put_records(report, records, replayed=replayed)
     return report
 
 
-def _put_records(report: pytest.TestReport, records: tuple[Record, ...], *, replayed: bool) -> None:
+def _put_records(report: pytest.TestReport, records: tuple[Record, ...]) -> None:
     report.__dict__[LINES] = "\n".join(dump_record(record) for record in records)
-    report.__dict__[REPLAYED] = replayed
     values = [record.primary.value for record in records if record.primary]
     report.__dict__[VALUE] = sum(values) / len(values) if values else None
     if any(record.outcome == "unscored" for record in records):

@@ -8,7 +8,7 @@ import pytest
 
 from ..reports.progress import LiveProgress
 from ..reports.terminal import render_run
-from .protocol import REPLAYED, VALUE, read_lines
+from .protocol import VALUE, read_lines
 from .session import RunSession
 
 __all__ = ["Display"]
@@ -29,8 +29,7 @@ class Display:
         controller = self._run.controller
         if lines is None or controller is None:
             return
-        replayed = getattr(report, REPLAYED)
-        records = controller.record_lines(report.nodeid, lines, replayed=replayed)
+        records = controller.record_lines(report.nodeid, lines)
         values = [record.primary.value for record in records if record.primary]
         value = sum(values) / len(values) if values else None
         setattr(report, VALUE, value)
@@ -59,7 +58,7 @@ class Display:
         return (category, letter, (word, markup)) if self._live is None else (category, "", "")
 
     def print_summary(self, reporter: pytest.TerminalReporter) -> None:
-        """Print the run's numbers, and what was selected and never recorded."""
+        """Print the run's numbers, and what was selected and never run."""
         controller = self._run.controller
         if controller is None or controller.run is None:
             return
@@ -75,7 +74,7 @@ class Display:
 
 def _name_missing(missing: list[str]) -> str:
     more = f" and {len(missing) - _SHOWN_MISSING} more" if len(missing) > _SHOWN_MISSING else ""
-    return f"not asked: {len(missing)} selected cases have no record: {', '.join(missing[:_SHOWN_MISSING])}{more}"
+    return f"not run: {len(missing)} of the selected cases: {', '.join(missing[:_SHOWN_MISSING])}{more}"
 
 
 def _name_case(failed: bool, value: float | None) -> tuple[str, str, str, dict[str, bool]]:

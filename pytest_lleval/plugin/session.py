@@ -16,10 +16,11 @@ from ..core.records import Record
 from ..core.settings import Settings
 from ..execution.planning import RunPlan, plan_run
 from ..execution.rundir import find_run, read_manifest
+from ..reports.terminal import escape_text
 from .collection import CaseItem, split_arguments
 from .controller import Controller
 from .downloads import DownloadProgress
-from .options import read_settings, runs_suites_alone
+from .options import overlay_settings, read_settings, runs_suites_alone
 from .state import SESSION_KEY
 from .worker import Worker
 
@@ -55,6 +56,7 @@ class RunSession:
         self.controller: Controller | None = None
         self._worker: Worker | None = None
         self._plan: RunPlan | None = None
+        self._workers = 1
 
     @property
     def is_worker(self) -> bool:
@@ -67,8 +69,8 @@ class RunSession:
         settings = read_settings(self.config)
         if settings.resume is not None and not settings.suites:
             manifest = read_manifest(find_run(Path(self.config.rootpath), settings.resume))
-            stored = {**manifest["settings"], "resume": settings.resume, "run_dir": None}
-            return Settings.decode(stored)
+            stored = Settings.decode({**manifest["settings"], "run_dir": None})
+            return overlay_settings(self.config, stored)
         return settings
 
     def load_plan(self) -> RunPlan:
@@ -91,13 +93,15 @@ class RunSession:
         elif runs_suites_alone(self.config):
             self.config.args = []
 
-    def start(self) -> None:
+    def start(self, workers: int = 1) -> None:
         """Prepare the evidence and attach the models, once, unless this session only looks.
 
+        :param workers: how many processes will share the run
         :raises pytest.UsageError: when a suite, a dataset, a model or the run directory is not what it should be
         """
         if self.is_worker or self.controller is not None:
             return
+        self._workers = workers
         try:
             plan = self.load_plan()
             if self.config.option.collectonly or self.settings.dry_run:
@@ -105,7 +109,8 @@ class RunSession:
             self.controller = Controller(self.config, self.settings, plan, self.stack)
             self.controller.open()
         except LlevalError as error:
-            raise pytest.UsageError(str(error)) from error
+            # a server's own words are in what an attachment says
+            raise pytest.UsageError(escape_text(str(error), keep="\n")) from error
 
     def select(self, node_ids: Iterable[str]) -> None:
         """Hear which items will run."""
@@ -128,7 +133,7 @@ class RunSession:
                 "digests": {name: plan.dataset.digest for name, plan in self.load_plan().plans.items()},
                 "connections": self.controller.connections,
                 "done": sorted(self.controller.done),
-                "workers": len(self.config.option.tx),
+                "workers": self._workers,
             }
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 
 import pytest
 
@@ -58,14 +57,17 @@ class Worker:
 
         :raises UnscoredError: when an epoch could not be scored
         """
-        coming, still_mine = self._queue(item)
-        self._pipeline.begin(self._keep_missing(coming), still_mine)
-        replayed = not self._asker.missing_epochs(item.case)
-        records = () if replayed else self._pipeline.take(item.case)
-        item.stash[RECORDS_KEY] = (records, replayed)
+        records = self._take_records(item) if self._asker.missing_epochs(item.case) else ()
+        item.stash[RECORDS_KEY] = records
         failed = [record for record in records if record.outcome == "unscored"]
         if failed:
             raise UnscoredError(_explain(failed, len(records)))
+
+    def _take_records(self, item: CaseItem) -> tuple[Record, ...]:
+        if self._pipeline.has_room():
+            coming, still_mine = self._queue(item)
+            self._pipeline.begin(self._keep_missing(coming), still_mine)
+        return self._pipeline.take(item.case)
 
     def _keep_missing(self, items: Iterator[pytest.Item]) -> Iterator[Case]:
         for item in items:
@@ -74,9 +76,8 @@ class Worker:
 
     def close(self) -> list[Record]:
         """Stop asking; return what was answered and never taken."""
-        left = self._pipeline.drain()
         self._pipeline.close()
-        return left
+        return self._pipeline.drain()
 
 
 Queue = Callable[[CaseItem], tuple[Iterator[pytest.Item], Callable[[Case], bool] | None]]
@@ -85,9 +86,9 @@ Queue = Callable[[CaseItem], tuple[Iterator[pytest.Item], Callable[[Case], bool]
 def _find_queue(config: pytest.Config) -> Queue:
     """Return what tells the items that come next in this process."""
     if hasattr(config, "workerinput"):
-        from ..distribution.queue import read_queue  # only where xdist is at work
+        from ..distribution.queue import WorkerQueue  # only where xdist is at work
 
-        return lambda item: read_queue(config, item)
+        return WorkerQueue(config).look_ahead
     return _look_ahead
 
 
@@ -96,7 +97,7 @@ def _look_ahead(item: CaseItem) -> tuple[Iterator[pytest.Item], None]:
     position = item.session.stash.setdefault(_POSITIONS_KEY, {})
     if not position:
         position.update({id(entry): index for index, entry in enumerate(items)})
-    return islice(items, position.get(id(item), len(items)), None), None
+    return map(items.__getitem__, range(position.get(id(item), len(items)), len(items))), None
 
 
 _POSITIONS_KEY: pytest.StashKey[dict[int, int]] = pytest.StashKey()

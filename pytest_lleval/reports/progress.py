@@ -24,6 +24,8 @@ class LiveProgress:
         self._drawn = float("-inf")
         self.done = 0
         self.asked = 0
+        #: cases that were asked in this session; the others take no time and say nothing of how long the rest will
+        self._fresh = 0
         self._values = 0.0
         self._scored = 0
         self.unscored = 0
@@ -36,6 +38,7 @@ class LiveProgress:
         """
         self.done += 1
         self.asked += requests
+        self._fresh += requests > 0
         if value is None:
             self.unscored += 1
         else:
@@ -59,8 +62,8 @@ class LiveProgress:
         if self.unscored:
             parts.append(f"{self.unscored:,} unscored")
         parts.append(f"{self.asked / elapsed:.1f} requests/s")
-        if 0 < self.done < total:
-            parts.append(f"{format_duration(elapsed / self.done * (total - self.done))} left")
+        if self._fresh and self.done < total:
+            parts.append(f"{format_duration(elapsed / self._fresh * (total - self.done))} left")
         return " · ".join(parts)
 
 

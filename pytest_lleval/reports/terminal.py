@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,8 +12,10 @@ from ..core.records import BackendIdentity, Disclosure
 from .progress import format_duration
 from .view import RunView
 
-__all__ = ["Line", "render_run"]
+__all__ = ["Line", "escape_text", "render_run"]
 
+#: what commands a terminal, breaks a line, turns the direction of writing, or has no encoding
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAMES = {"accuracy": "accuracy", "macro_accuracy": "macro accuracy"}
 
 
@@ -23,8 +26,20 @@ class Line(NamedTuple):
     markup: Mapping[str, bool] = {}
 
 
+def escape_text(text: str, keep: str = "") -> str:
+    """Make a text of a server, a model or a dataset safe to print: characters that do more than show are spelled out.
+
+    :param keep: characters to leave as they are, e.g. line ends
+    """
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in keep else repr(found[0])[1:-1], text)
+
+
 def render_run(view: RunView) -> Iterator[Line]:
-    """Yield the lines of a run's summary."""
+    """Yield the lines of a run's summary, safe to print."""
+    return (Line(escape_text(line.text), line.markup) for line in _render_lines(view))
+
+
+def _render_lines(view: RunView) -> Iterator[Line]:
     for identity in view.identities:
         yield from _render_identity(identity)
     for summary in view.suites:
@@ -103,8 +118,9 @@ def _render_counts(summary: SuiteSummary) -> Iterator[Line]:
     tokens = f"tokens in {traffic.input_tokens:,}, out {traffic.output_tokens:,}"
     if traffic.without_usage:
         tokens += f" (not reported for {traffic.without_usage:,} answers)"
-    if traffic.span > 0:
-        speed = (traffic.input_tokens + traffic.output_tokens) / traffic.span
+    total = traffic.input_tokens + traffic.output_tokens
+    if traffic.span > 0 and total:
+        speed = total / traffic.span
         tokens += f", {speed:,.1f} tokens/s in+out over {format_duration(traffic.span)} of asking"
     yield Line(
         f"traffic  requests {traffic.requests:,} ({traffic.retried:,} retried), cache hits {traffic.cache_hits:,}"

@@ -112,6 +112,13 @@ def test_max_connections_bounds_the_whole_run(run: Run, workers: list[str]) -> N
         assert server.peak == 2
 
 
+def test_max_connections_holds_for_workers_named_by_tx(run: Run) -> None:
+    with ModelServer(answer="A", latency=0.05) as server:
+        model = f"openai/served-model@{server.url}"
+        run("--lleval-max-connections=4", "--dist=load", "--tx=2*popen", model=model).assert_outcomes(passed=12)
+        assert server.peak <= 4
+
+
 def test_a_scorer_that_fails_leaves_the_case_unscored(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         broken="""

@@ -77,6 +77,15 @@ def test_a_finished_run_asks_nothing_and_shows_everything(
     assert (path / "samples.jsonl").read_bytes() == before
 
 
+def test_what_is_typed_beside_resume_counts(pytester: pytest.Pytester, run: Run, workers: list[str]) -> None:
+    run("--lleval-limit=6")
+    (path,) = find_runs(pytester.path)
+    run("--lleval-resume", "--lleval-epochs=2", *workers, suite="", model=None).assert_outcomes(passed=6)
+    assert len(read_records(path)) == 12
+    refused = run("--lleval-resume", "--lleval-seed=5", suite="", model=None)
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_more_epochs_and_more_samples_extend_a_run(pytester: pytest.Pytester, run: Run, workers: list[str]) -> None:
     run("--lleval-limit=6")
     (path,) = find_runs(pytester.path)
