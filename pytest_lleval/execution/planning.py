@@ -51,7 +51,7 @@ class RunPlan:
             "origin": plan.dataset.origin,
             "digest": plan.dataset.digest,
             "samples": len(plan.dataset.samples),
-            "asked": len({case.sample.id for case in self.cases if case.suite == name}),
+            "selected": len({case.sample.id for case in self.cases if case.suite == name}),
         }
 
 

@@ -72,8 +72,8 @@ def _render_suite(summary: SuiteSummary, datasets: Sequence[Mapping[str, Any]]) 
     yield Line(f"suite    {summary.suite} on {summary.model}", {"bold": True})
     described = next((item for item in datasets if item["name"] == summary.suite), None)
     if described:
-        yield from _render_dataset(described)
-    if len(summary.groups) > 1:
+        yield from _render_dataset(described, summary.cases)
+    if any(group.group for group in summary.groups):
         yield Line("")
         yield from _render_groups(summary.groups)
         yield Line("")
@@ -84,11 +84,11 @@ def _render_suite(summary: SuiteSummary, datasets: Sequence[Mapping[str, Any]]) 
     yield from _render_counts(summary)
 
 
-def _render_dataset(described: Mapping[str, Any]) -> Iterator[Line]:
+def _render_dataset(described: Mapping[str, Any], asked: int) -> Iterator[Line]:
     parameters = ", ".join(f"{key}={value}" for key, value in described["parameters"].items())
     yield Line(
         f"dataset  {described['dataset']}, edition {described['edition']}, digest {_shorten(described['digest'])}; "
-        f"{described['asked']:,} of {described['samples']:,} samples asked"
+        f"{asked:,} of {described['samples']:,} samples asked"
     )
     if described["origin"]:
         yield Line(f"origin   {described['origin']}")
@@ -96,10 +96,11 @@ def _render_dataset(described: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _render_groups(groups: Sequence[GroupSummary]) -> Iterator[Line]:
-    width = max(len("group"), *(len(group.group) for group in groups))
+    names = [escape_text(group.group) for group in groups]
+    width = max(len("group"), *map(len, names))
     yield Line(f"{'group':<{width}}      n  accuracy  95 % interval", {"bold": True})
-    for group in groups:
-        yield Line(f"{group.group:<{width}}  {group.estimate.n:>5}  {_format_estimate(group.estimate, gap=4)}")
+    for name, group in zip(names, groups, strict=True):
+        yield Line(f"{name:<{width}}  {group.estimate.n:>5}  {_format_estimate(group.estimate, gap=4)}")
 
 
 def _format_estimate(estimate: Estimate, gap: int = 2) -> str:

@@ -1,0 +1,184 @@
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_lleval.core.encoding import dump_record, load_record
+from pytest_lleval.core.errors import CallError, RefusedError
+from pytest_lleval.core.records import Case, Completion, Record, Request, Sample, Score
+from pytest_lleval.core.settings import Settings
+
+from .conftest import MODEL, ScriptedProvider, make_asker, make_case
+
+
+def ask_all(asker: object, cases: Sequence[Case]) -> list[Record]:
+    async def ask() -> list[tuple[Record, ...]]:
+        return await asyncio.gather(*(asker.ask(case) for case in cases))
+
+    return [record for records in asyncio.run(ask()) for record in records]
+
+
+def make_settings(**values: object) -> Settings:
+    return Settings(suites=("s",), models=(MODEL,), **values)
+
+
+class Returning:
+    """A scorer that returns whatever it was given."""
+
+    name = "returning"
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __call__(self, sample: Sample, completion: Completion) -> Score:
+        if isinstance(self._value, Exception):
+            raise self._value
+        return self._value
+
+
+def fail_with(error: Exception) -> ScriptedProvider:
+    def answer(request: Request) -> str:
+        raise error
+
+    return ScriptedProvider(answer)
+
+
+def test_a_case_becomes_a_scored_record_with_what_was_asked_and_answered(case: Case) -> None:
+    before = time.time()
+    (record,) = ask_all(make_asker(ScriptedProvider()), [case])
+    assert (record.case, record.suite, record.sample, record.epoch) == (case.id, "s", "one", 1)
+    assert (record.outcome, record.cause, record.target) == ("scored", None, ("A",))
+    assert record.primary == Score(name="exact", value=1.0, answer="A", explanation=record.primary.explanation)
+    assert record.request.messages[0].content == "one?"
+    assert record.completion.text == "A"
+    assert record.worker == "gw3"
+    assert before <= record.started <= time.time()
+
+
+@given(order=st.permutations([make_case(str(number)) for number in range(5)]))
+@settings(max_examples=15, deadline=None)
+def test_seeds_do_not_depend_on_the_order(order: list[Case]) -> None:
+    def read_seeds(cases: Sequence[Case]) -> dict[tuple[str, int], int]:
+        records = ask_all(make_asker(ScriptedProvider(), settings=make_settings(epochs=2)), cases)
+        return {(record.case, record.epoch): record.request.generation.seed for record in records}
+
+    assert read_seeds(order) == read_seeds(sorted(order, key=lambda case: case.id))
+
+
+def test_epochs_differ_by_seed_alone(case: Case) -> None:
+    provider = ScriptedProvider()
+    records = ask_all(make_asker(provider, settings=make_settings(epochs=3)), [case])
+    assert [record.epoch for record in records] == [1, 2, 3]
+    assert len({record.request.generation.seed for record in records}) == 3
+    assert len({record.request.messages for record in records}) == 1
+
+
+def test_the_version_of_a_suite_moves_its_seeds(case: Case) -> None:
+    one, two = (make_asker(ScriptedProvider(), changes={"version": version}) for version in "12")
+    assert one.build(case).generation.seed != two.build(case).generation.seed
+
+
+def test_epochs_a_run_has_already_are_not_asked(case: Case) -> None:
+    provider = ScriptedProvider()
+    asker = make_asker(provider, settings=make_settings(epochs=3), done=frozenset({(case.id, 1), (case.id, 3)}))
+    assert asker.missing_epochs(case)
+    assert [record.epoch for record in ask_all(asker, [case])] == [2]
+    assert len(provider.requests) == 1
+    assert not make_asker(provider, done=frozenset({(case.id, 1)})).missing_epochs(case)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"), [(CallError("HTTP 500: overloaded", 3), "error"), (RefusedError("it declined"), "refused")]
+)
+def test_a_failed_call_is_unscored_with_its_cause(case: Case, error: CallError, cause: str) -> None:
+    (record,) = ask_all(make_asker(fail_with(error)), [case])
+    assert (record.outcome, record.cause, record.error) == ("unscored", cause, str(error))
+    assert record.scores == ()
+    assert record.completion is None
+    assert record.request is not None
+
+
+def test_an_error_that_is_no_failed_call_is_not_taken_for_one(case: Case) -> None:
+    with pytest.raises(KeyError):
+        ask_all(make_asker(fail_with(KeyError("a bug of the provider"))), [case])
+
+
+def test_a_prompt_that_fails_is_unscored_and_sends_nothing(case: Case) -> None:
+    provider = ScriptedProvider()
+    (record,) = ask_all(make_asker(provider, changes={"prompt": "{missing}"}), [case])
+    assert (record.outcome, record.cause) == ("unscored", "error")
+    assert "'missing'" in record.error
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero"),
+        (Score(name="returning", value=1.5), "its value 1.5 is not in 0..1"),
+        (Score(name="returning", value=-0.1), "its value -0.1 is not in 0..1"),
+        (Score(name="returning", value=float("nan")), "its value nan is not in 0..1"),
+        (None, "it returned None, not a Score"),
+        (1.0, "it returned 1.0, not a Score"),
+        (Score(name="returning", value=1.0, answer=7), "must be texts"),
+        (Score(name="returning", value="1"), "TypeError"),
+    ],
+)
+def test_a_scorer_that_fails_leaves_the_answer_unscored_and_kept(case: Case, returned: object, message: str) -> None:
+    (record,) = ask_all(make_asker(ScriptedProvider(), scorers=[Returning(returned)]), [case])
+    assert (record.outcome, record.cause, record.scores) == ("unscored", "error", ())
+    assert record.error.startswith("scorer 'returning' of suite 's' failed: ")
+    assert message in record.error
+    assert record.completion.text == "A"
+    assert load_record(dump_record(record)).error == record.error
+
+
+def test_scores_of_numpy_and_truth_values_can_be_journaled(case: Case) -> None:
+    numpy = pytest.importorskip("numpy")
+    for value in (numpy.float32(0.5), numpy.int64(1), True):
+        (record,) = ask_all(make_asker(ScriptedProvider(), scorers=[Returning(Score(name="r", value=value))]), [case])
+        assert record.outcome == "scored"
+        assert load_record(dump_record(record)).primary.value == float(value)
+
+
+def test_connections_bound_how_many_requests_wait_at_once() -> None:
+    provider = ScriptedProvider(delay=0.01)
+    records = ask_all(make_asker(provider, connections=3), [make_case(str(number)) for number in range(10)])
+    assert len(records) == 10
+    assert provider.peak == 3
+
+
+def test_epochs_share_the_connections() -> None:
+    provider = ScriptedProvider(delay=0.01)
+    asker = make_asker(provider, settings=make_settings(epochs=6), connections=2)
+    assert len(ask_all(asker, [make_case("one")])) == 6
+    assert provider.peak == 2
+
+
+def test_waiting_for_a_connection_is_measured_apart_from_the_call() -> None:
+    records = ask_all(make_asker(ScriptedProvider(delay=0.1), connections=1), [make_case("one"), make_case("two")])
+    first, second = sorted((record.completion.timing for record in records), key=lambda timing: timing.queued)
+    assert first.queued < 0.08 <= second.queued
+    assert 0.09 <= second.total < 0.5
+
+
+def test_a_case_that_is_no_longer_wanted_is_not_sent_when_its_turn_comes() -> None:
+    provider = ScriptedProvider(delay=0.02)
+    asker = make_asker(provider, connections=1)
+    first, second = make_case("one"), make_case("two")
+    mine = {first.id, second.id}
+
+    async def ask() -> list[object]:
+        asks = [asyncio.create_task(asker.ask(case, lambda case=case: case.id in mine)) for case in (first, second)]
+        await asyncio.sleep(0.01)
+        # the second is begun and waits for the connection; another worker takes it over meanwhile
+        mine.discard(second.id)
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    done, given_up = asyncio.run(ask())
+    assert done[0].outcome == "scored"
+    assert isinstance(given_up, asyncio.CancelledError)
+    assert len(provider.requests) == 1
