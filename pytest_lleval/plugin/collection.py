@@ -62,6 +62,21 @@ class SuiteCollector(pytest.Collector):
             yield CaseItem.from_parent(self, name=case.id.partition("::")[2], nodeid=case.id, case=case)
 
 
+class BrokenCollector(pytest.Collector):
+    """Stands for suites that a worker could not load."""
+
+    def __init__(self, *, problem: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._problem = problem
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Fail.
+
+        :raises CollectError: always
+        """
+        raise self.CollectError(self._problem)
+
+
 def collect_suites(session: pytest.Session) -> list[pytest.Item]:
     """Return the items of all suites, reduced to the node ids given on the command line, if any were.
 
@@ -73,6 +88,9 @@ def collect_suites(session: pytest.Session) -> list[pytest.Item]:
         chosen = run.chosen_node_ids
         cases = plan.cases if not chosen else list(_pick_cases(plan.cases, chosen))
     except LlevalError as error:
+        if run.is_worker:
+            # the controller hears of a collector that failed, and of nothing else that goes wrong here
+            return list(session.genitems(BrokenCollector.from_parent(session, name="lleval", problem=str(error))))
         raise pytest.UsageError(str(error)) from error
     items: list[pytest.Item] = []
     for name in plan.plans:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ..core.errors import LlevalError
+from ..core.errors import DatasetError, LlevalError
 from ..core.records import Record
 from ..core.settings import Settings
 from ..execution.planning import RunPlan, plan_run
@@ -87,7 +87,11 @@ class RunSession:
 
     def prepare_arguments(self) -> None:
         """Keep node ids of cases for ourselves, and pytest's default paths out when suites were asked for alone."""
-        suites = self.load_plan().plans
+        try:
+            suites: Iterable[str] = self.load_plan().plans
+        except LlevalError:
+            # collect_suites() meets the same error where it can be reported
+            suites = ()
         if self.config.args_source is pytest.Config.ArgsSource.ARGS:
             self.chosen_node_ids, self.config.args = split_arguments(self.config.args, suites)
         elif runs_suites_alone(self.config):
@@ -118,7 +122,7 @@ class RunSession:
             self.controller.select(tuple(node_ids))
 
     def runs_only_cases(self) -> bool:
-        """Tell whether the session will run nothing but cases; workers that still collect will, as suites run alone."""
+        """Tell whether the session will run nothing but cases."""
         if self.controller is None:
             return False
         return runs_suites_alone(self.config) and self.config.args == []
@@ -181,7 +185,8 @@ def _compare_digests(plan: RunPlan, expected: dict[str, str]) -> None:
     for name, digest in expected.items():
         found = plan.plans[name].dataset.digest
         if found != digest:
-            raise LlevalError(
-                f"suite {name!r}: this worker has another dataset (digest {found[:12]}) than the controller "
-                f"({digest[:12]}); give both the same LLEVAL_DATA_DIR"
+            raise DatasetError(
+                f"suite {name!r}",
+                f"this worker has another dataset (digest {found[:12]}) than the controller ({digest[:12]}); "
+                "give both the same LLEVAL_DATA_DIR and cache",
             )

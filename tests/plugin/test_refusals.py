@@ -111,3 +111,20 @@ def test_a_secret_in_a_model_table_is_refused(pytester: pytest.Pytester, run: Ru
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*api_key looks like a secret*"])
     assert "hunter2" not in result.stderr.str()
+
+
+def test_a_worker_with_another_dataset_is_refused_before_anything_is_asked(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        mine="""
+        import os
+        from pytest_lleval import Sample, Suite, exact
+        target = os.environ.get("PYTEST_XDIST_WORKER", "controller")
+        mine = Suite(name="mine", version="1", dataset=[Sample(id="1", input="q", target=target)], scorers=[exact()])
+        """
+    )
+    with ModelServer(answer="A") as server:
+        result = run("-n2", suite="mine.py", model=f"openai/served-model@{server.url}")
+        probes = len(server.posts)
+    assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    result.stdout.fnmatch_lines(["*suite 'mine': this worker has another dataset (digest *"])
+    assert probes == 1
