@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest_lleval
 from pytest_lleval.support.assets import Asset, Place, WheelFile
 
 PAYLOAD = b"one question a line\n" * 500
@@ -61,13 +60,13 @@ def write_wheel(folder: Path, content: bytes = PAYLOAD) -> Path:
 
 
 def start_python(code: str, python: Path | str = sys.executable, **options) -> subprocess.Popen[str]:
-    """Start a Python process that sees this environment's variables and folder of the package."""
+    """Start a Python process that sees this environment's variables."""
     return subprocess.Popen(
-        [str(python), "-c", code],
+        # -P: what lies in the working directory is nothing this Python has
+        [str(python), "-P", "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(pytest_lleval.__file__).parents[1],
         **options,
     )
 

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import httpcore2  # noqa: F401 - first imported by a session inside this process, pytester would drop it again
 import pytest
 
 SUITE = """

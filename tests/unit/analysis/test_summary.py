@@ -1,3 +1,5 @@
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,6 +161,18 @@ def test_the_order_in_which_answers_came_changes_no_number(rows: list[tuple], da
 
     expected = summarise_run(records.values(), names)
     assert sorted(summarise_run(shuffled, names), key=key) == sorted(expected, key=key)
+
+
+@pytest.mark.parametrize("seed", [5, 13, 19])
+def test_sums_over_groups_are_the_same_to_the_last_digit(seed: int) -> None:
+    """With these seeds a plain sum over the groups depends on their order."""
+    draw = random.Random(seed)
+    records = [make_record(f"{group}/{row}", draw.random(), group=str(group)) for group in range(5) for row in range(3)]
+    metrics = ("accuracy", "macro_accuracy")
+    expected = summarise(records, metrics).metrics
+    for _ in range(30):
+        draw.shuffle(records)
+        assert summarise(records, metrics).metrics == expected
 
 
 @given(rows=ROWS)

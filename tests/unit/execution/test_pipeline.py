@@ -2,6 +2,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lleval.core.records import Case, Record
-from pytest_lleval.execution.pipeline import Pipeline
+from pytest_lleval.execution.pipeline import Pipeline, _wait
 
 from .conftest import make_case, make_record
 
@@ -251,6 +252,17 @@ def test_a_timeout_of_the_call_itself_is_no_wait_that_goes_on() -> None:
 
     with open_pipeline(ask) as pipeline, pytest.raises(TimeoutError, match="the call's own"):
         pipeline.take(CASES[0])
+
+
+def test_a_result_that_comes_as_the_wait_runs_out_is_a_result() -> None:
+    class Late(Future):
+        def result(self, timeout: float | None = None) -> tuple[Record, ...]:
+            if timeout is None:
+                return super().result()
+            self.set_result((make_record(CASES[0]),))
+            raise TimeoutError
+
+    assert _wait(Late()) == (make_record(CASES[0]),)
 
 
 def test_an_interrupted_wait_loses_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
