@@ -213,7 +213,7 @@ class Record:
     completion: Completion | None = None
     target: tuple[str, ...] = ()
     worker: str = "main"
-    #: seconds since 1970 when the call was handed to the provider
+    #: seconds since 1970 when the epoch was begun; waiting for a free connection comes first
     started: float = 0.0
 
     @property

@@ -163,9 +163,11 @@ def parse_model(place: str, value: str, tables: Mapping[str, Mapping[str, object
 
 
 def _check_url(place: str, url: str) -> str:
-    """Refuse credentials in a URL: it stands in node ids, journals and reports."""
-    if "@" in url.partition("://")[2].partition("/")[0]:
-        raise UsageError(f"{place}: a base URL must not hold credentials; keys come from the environment")
+    """Refuse what may hold credentials in a URL: it stands in node ids, journals and reports."""
+    if "@" in url.partition("://")[2].partition("/")[0] or "?" in url:
+        raise UsageError(
+            f"{place}: a base URL must hold neither credentials nor a query; keys come from the environment"
+        )
     return url.rstrip("/")
 
 

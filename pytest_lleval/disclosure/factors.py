@@ -22,6 +22,9 @@ def find_disclosures(
     found = [*datasets]
     for identity in identities:
         found += identity.disclosures
+        if identity.kind == "mock" and not any(known.factor == "F3" for known in identity.disclosures):
+            message = f"{identity.spec}: a mock answers, no model was asked"
+            found.append(Disclosure(factor="F3", severity="critical", message=message))
     records = list(records)
     for identity in identities:
         found += _compare_served(identity, [record for record in records if record.model == identity.spec])

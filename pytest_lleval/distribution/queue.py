@@ -47,7 +47,7 @@ class WorkerQueue:
         coming = (items[index] for index in self._read_indices() if isinstance(index, int))
 
         def still_mine(case: Case) -> bool:
-            return case.id == item.nodeid or self._indices.get(case.id) in self._read_indices()
+            return case.id == item.nodeid or self._indices.get(case.id, -1) in self._read_indices()
 
         return chain([item], coming), still_mine
 

@@ -48,6 +48,8 @@ class Controller:
         self._manifest: dict[str, Any] = {}
         self.run: Path | None = None
         self.view: RunView | None = None
+        #: whether any of the models is a mock
+        self.asks_mock = False
         #: selected cases whose turn never came, so that pytest never reported them
         self.missing: list[str] = []
         #: why the evidence could not be completed; empty when it could
@@ -74,6 +76,7 @@ class Controller:
         identities = attach_models(self._settings.models, self.connections, make_probes(self._plan, asker))
         root = Path(self._config.rootpath)
         self._manifest = make_manifest(self._settings, self._plan, identities, capture_environment(root))
+        self.asks_mock = any(identity.kind == "mock" for identity in identities)
         if resumed:
             self._take_over(resumed)
         self.run = resumed or create_run(root, self._settings.run_dir)
@@ -116,6 +119,10 @@ class Controller:
         known = {record.epoch for record in records}
         earlier = self._earlier.get(case, {})
         return records + [record for epoch, record in earlier.items() if epoch not in known]
+
+    def note_skipped(self, node_id: str) -> None:
+        """Hear of an item that was skipped: a marker said so, nothing is missing."""
+        self._reported.add(node_id)
 
     def _append(self, lines: Sequence[str]) -> None:
         if self._journal is None:

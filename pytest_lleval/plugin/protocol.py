@@ -21,8 +21,10 @@ RECORDS_KEY: pytest.StashKey[tuple[Record, ...]] = pytest.StashKey()
 LINES, VALUE = "lleval_lines", "lleval_value"
 
 
-def run_item(item: CaseItem) -> bool:
-    """Run a case and report it."""
+def run_item(item: CaseItem) -> bool | None:
+    """Run a case and report it; None leaves a case with markers, e.g. a skip, to pytest's own protocol."""
+    if item.own_markers:
+        return None
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     call = pytest.CallInfo.from_call(item.runtest, when="call", reraise=_find_reraised(item.config))

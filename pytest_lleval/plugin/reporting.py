@@ -27,7 +27,11 @@ class Display:
         """Journal a case's records and redraw the live line."""
         lines = read_lines(report)
         controller = self._run.controller
-        if lines is None or controller is None:
+        if controller is None:
+            return
+        if lines is None:
+            if report.skipped:
+                controller.note_skipped(report.nodeid)
             return
         records = controller.record_lines(report.nodeid, lines)
         values = [record.primary.value for record in records if record.primary]
@@ -44,7 +48,8 @@ class Display:
             return
         if self._run.config.get_verbosity() == 0 and self._run.runs_only_cases():
             reporter.showfspath = False
-            self._live = LiveProgress(lambda text: reporter.rewrite(text, erase=True))
+            flag = "MOCK · " if self._run.controller.asks_mock else ""
+            self._live = LiveProgress(lambda text: reporter.rewrite(flag + text, erase=True))
 
     def name_status(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
         """Return category, letter and word of a case's report.

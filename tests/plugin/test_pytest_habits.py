@@ -119,6 +119,31 @@ def test_max_connections_holds_for_workers_named_by_tx(run: Run) -> None:
         assert server.peak <= 4
 
 
+def test_a_case_marked_skip_is_not_asked(pytester: pytest.Pytester, run: Run, workers: list[str]) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                if "green" in item.name:
+                    item.add_marker(pytest.mark.skip(reason="not today"))
+                if "blue" in item.name:
+                    item.add_marker(pytest.mark.blue)
+
+        def pytest_configure(config):
+            config.addinivalue_line("markers", "blue: a colour")
+        """
+    )
+    with ModelServer(answer="A") as server:
+        model = f"openai/served-model@{server.url}"
+        result = run("-p", "skipping", *workers, model=model)
+        result.assert_outcomes(passed=8, skipped=4)
+        assert result.ret == 0
+        assert not [seen for seen in server.posts if "green" in seen.question]
+        run("-m", "blue", *workers, model=model).assert_outcomes(passed=4, deselected=0 if workers == ["-n2"] else 8)
+
+
 def test_a_scorer_that_fails_leaves_the_case_unscored(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         broken="""

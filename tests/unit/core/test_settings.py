@@ -75,6 +75,12 @@ def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_query_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_model("--lleval-model", "openai/m@https://host/v1?key=hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_table_gives_a_model_a_name_and_options() -> None:
     tables = {"fast": {"model": "local/smollm2-135m", "slots": 4, "base_url": "http://h/v1/"}}
     spec = parse_model("--lleval-model", "fast", tables)

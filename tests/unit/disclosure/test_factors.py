@@ -72,3 +72,8 @@ def test_the_order_of_records_changes_no_finding() -> None:
     records = [answer("a"), answer("b", model="x"), answer("c", fingerprint="y"), answer("d", model="w")]
     forth, back = find_disclosures(records, [make_identity()]), find_disclosures(records[::-1], [make_identity()])
     assert [(found.message, found.evidence) for found in forth] == [(found.message, found.evidence) for found in back]
+
+
+def test_a_mock_that_does_not_say_so_is_said_to_be_one() -> None:
+    (found,) = find_disclosures([answer("a")], [make_identity(kind="mock")])
+    assert (found.factor, found.severity) == ("F3", "critical")

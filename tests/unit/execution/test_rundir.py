@@ -3,6 +3,7 @@ import os
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_runs_of_one_second_have_names_of_their_own_that_sort_as_they_began(tmp_
 
 def test_a_name_that_is_taken_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1_000_000_000.5, 1_000_000_000.5, 1_000_000_000.6])
-    monkeypatch.setattr(rundir.time, "time", lambda: next(times))
+    clock = SimpleNamespace(time=lambda: next(times), localtime=time.localtime, strftime=time.strftime)
+    monkeypatch.setattr(rundir, "time", clock)
     first, second = create_run(tmp_path, None), create_run(tmp_path, None)
     assert first != second
 
