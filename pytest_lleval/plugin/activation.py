@@ -29,6 +29,7 @@ def activate_session(config: pytest.Config) -> None:
                 encode=session.encode_worker_input,
                 key=WORKER_INPUT,
                 select=session.select,
+                keep=session.keep_left,
             ),
             "lleval-nodes",
         )

@@ -115,7 +115,7 @@ class Controller:
         """
         self._reported.add(case)
         records = [load_record(line) for line in lines]
-        self._append(lines)
+        self.append_lines(lines)
         known = {record.epoch for record in records}
         earlier = self._earlier.get(case, {})
         return records + [record for epoch, record in earlier.items() if epoch not in known]
@@ -124,7 +124,11 @@ class Controller:
         """Hear of an item that was skipped: a marker said so, nothing is missing."""
         self._reported.add(node_id)
 
-    def _append(self, lines: Sequence[str]) -> None:
+    def append_lines(self, lines: Sequence[str]) -> None:
+        """Journal lines.
+
+        :raises pytest.exit.Exception: when the journal cannot be written; the session ends at once
+        """
         if self._journal is None:
             raise RuntimeError("a record arrived before the journal was open")
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ..core.encoding import dump_record
 from ..core.errors import DatasetError, LlevalError
 from ..core.records import Record
 from ..core.settings import Settings
@@ -121,6 +122,11 @@ class RunSession:
         if self.controller is not None:
             self.controller.select(tuple(node_ids))
 
+    def keep_left(self, lines: Sequence[str]) -> None:
+        """Journal what a worker had been answered when it was stopped."""
+        if self.controller is not None and lines:
+            self.controller.append_lines(lines)
+
     def runs_only_cases(self) -> bool:
         """Tell whether the session will run nothing but cases."""
         if self.controller is None:
@@ -165,6 +171,8 @@ class RunSession:
     def finish(self, exitstatus: int) -> int:
         """End the asking, then decide; return the session's exit status."""
         left = self._stop_worker()
+        if self.is_worker:
+            self.config.workeroutput[WORKER_INPUT] = "\n".join(map(dump_record, left))  # type: ignore[attr-defined]
         if self.controller is None:
             return exitstatus
         return self.controller.finish(exitstatus, left)

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from rundirs import find_runs, read_records
-from serving import Fault, ModelServer
+from serving import Fault, ModelServer, SeenRequest
 
 from .conftest import Run
 
@@ -61,6 +61,18 @@ def test_x_stops_at_the_first_unscored_case(run: Run, picky_server: ModelServer,
     result = run("-x", *workers, model=f"openai/served-model@{picky_server.url}")
     result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
     assert result.parseoutcomes()["errors"] < 4
+
+
+def test_answers_that_came_before_a_stop_are_kept(pytester: pytest.Pytester, run: Run, workers: list[str]) -> None:
+    def fail_late(seen: SeenRequest) -> Fault | None:
+        return Fault(status=400, delay=1.0) if "red 0" in seen.question or "red 1" in seen.question else None
+
+    with ModelServer(answer="A", faults=fail_late) as server:
+        result = run("-x", *workers, model=f"openai/served-model@{server.url}")
+    outcomes = result.parseoutcomes()
+    records = read_records(find_runs(pytester.path)[0])
+    assert len(records) > outcomes.get("passed", 0) + outcomes["errors"]
+    assert len(records) == len({record["case"] for record in records})
 
 
 def test_wrong_answers_do_not_stop_x(run: Run, workers: list[str]) -> None:
