@@ -155,7 +155,8 @@ def _require_engine(spec: ModelSpec) -> None:
 
 def _make_environment() -> dict[str, str]:
     # Warnings turned into errors for the user's own tests must not reach the server. Threads that spin while they
-    # wait for each other lose up to five times the speed where workers share the processors; passive ones do not.
+    # wait for each other lose half their speed where others use the processors too; on idle ones sleeping costs a
+    # seventh. The user's own OMP_WAIT_POLICY counts.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
     return {"OMP_WAIT_POLICY": "passive", **kept}
 
