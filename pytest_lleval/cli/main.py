@@ -15,8 +15,10 @@ from ..providers.local_models import CATALOGUE, find_model
 from ..reports.machine import encode_report
 from ..reports.terminal import escape_text, render_run
 from ..reports.view import load_view
+from ..suites.humaneval_data import HUMANEVAL
 from ..suites.registry import find_suites, list_suites
 from ..suites.sources import load_dataset
+from ..support.assets import fetch_asset
 
 __all__ = ["main"]
 
@@ -44,8 +46,8 @@ def _make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     suites = commands.add_parser("suites", help="list the suites that --lleval-suite knows, with their parameters")
     suites.set_defaults(run=_list_suites)
-    fetch = commands.add_parser("fetch", help="download datasets of suites, or local/MODEL, into the cache")
-    fetch.add_argument("names", nargs="+", metavar="SUITE|local/MODEL")
+    fetch = commands.add_parser("fetch", help="download datasets of suites, humaneval, or local/MODEL into the cache")
+    fetch.add_argument("names", nargs="+", metavar="SUITE|humaneval|local/MODEL")
     fetch.set_defaults(run=_fetch_names)
     report = commands.add_parser("report", help="compute a run's numbers again from its directory")
     report.add_argument("run_name", nargs="?", default="", metavar="RUN", help="path or name (default: the newest)")
@@ -68,6 +70,9 @@ def _fetch_names(parsed: argparse.Namespace) -> None:
         provider, _, model = name.partition("/")
         if provider == "local" and model:
             _say(f"{name}: {find_model(ModelSpec(provider=provider, model=model), _show_progress).path}")
+            continue
+        if name == HUMANEVAL.name:
+            _say(f"{name}: {fetch_asset(HUMANEVAL, _show_progress)} (data only: there is no suite for it yet)")
             continue
         for chosen in find_suites([name], {}):
             dataset = load_dataset(chosen, _show_progress)

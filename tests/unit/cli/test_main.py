@@ -1,3 +1,4 @@
+import gzip
 import io
 import json
 import sys
@@ -90,6 +91,16 @@ def test_suites_are_listed_with_their_parameters_and_the_built_in_models(capsys:
 def test_fetch_says_what_is_there(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", "mmlu"]) == 0
     assert "mmlu: 14,042 samples, edition full (14,042), from " in capsys.readouterr().out
+
+
+def test_the_problems_of_humaneval_are_fetched_and_said_to_have_no_suite(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fetch", "humaneval"]) == 0
+    place, _, rest = capsys.readouterr().out.removeprefix("humaneval: ").partition(" (")
+    assert rest == "data only: there is no suite for it yet)\n"
+    with gzip.open(place, "rt", encoding="utf-8") as stream:
+        assert sum("canonical_solution" in json.loads(line) for line in stream) == 164
 
 
 def test_letters_the_terminal_does_not_have_are_spelled_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
