@@ -28,10 +28,10 @@ class Provider(Protocol):
         """
 
     async def complete(self, request: Request) -> Completion:
-        """Answer one request.
+        """Answer one request, in one attempt: when to try again is the engine's business.
 
         :raises RefusedError: when the model's filter declined
-        :raises CallError: when the call failed for good
+        :raises CallError: when the attempt failed, saying whether another may succeed
         """
 
     async def count_tokens(self, request: Request) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from .errors import RunDirectoryError
@@ -15,6 +16,7 @@ from .records import (
     BackendIdentity,
     Completion,
     Disclosure,
+    FailedAttempt,
     Generation,
     Message,
     Record,
@@ -27,36 +29,47 @@ from .records import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "decode_completion",
     "decode_identity",
     "decode_record",
+    "dump_line",
     "dump_record",
+    "encode_completion",
     "encode_disclosure",
     "encode_identity",
+    "encode_record",
     "encode_request",
     "load_record",
 ]
 
 #: of `manifest.json`, `samples.jsonl` and `report.json`
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def dump_record(record: Record) -> str:
     """Return a record as one line of ASCII JSON, without the line end."""
-    return json.dumps(_encode_record(record), separators=(",", ":"))
+    return dump_line(encode_record(record))
 
 
-def load_record(line: str) -> Record:
+def dump_line(raw: Mapping[str, Any]) -> str:
+    """Return an encoded record as one line of ASCII JSON, without the line end."""
+    return json.dumps(raw, separators=(",", ":"))
+
+
+def load_record(line: str, *, outline: bool = False) -> Record:
     """Read what `dump_record` wrote.
 
+    :param outline: leave out request and target, the answer's text, id and log probabilities, and explanations
     :raises RunDirectoryError: when the line is not a record of this schema
     """
     try:
-        return decode_record(json.loads(line))
+        return decode_record(json.loads(line), outline=outline)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunDirectoryError(f"not a record of schema {SCHEMA_VERSION}: {line[:80]!r} ({error})") from error
 
 
-def _encode_record(record: Record) -> dict[str, Any]:
+def encode_record(record: Record) -> dict[str, Any]:
+    """Return a record as JSON values."""
     encoded: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "case": record.case,
@@ -77,32 +90,47 @@ def _encode_record(record: Record) -> dict[str, Any]:
     if record.request:
         encoded["request"] = encode_request(record.request)
     if record.completion:
-        encoded["completion"] = _encode_completion(record.completion)
+        encoded["completion"] = encode_completion(record.completion)
+    if record.failures:
+        encoded["failures"] = [_encode_failure(failure) for failure in record.failures]
     return encoded
 
 
-def decode_record(raw: Mapping[str, Any]) -> Record:
-    """Rebuild a record from JSON values."""
+def decode_record(raw: Mapping[str, Any], *, outline: bool = False) -> Record:
+    """Rebuild a record from JSON values.
+
+    :param outline: leave out request and target, the answer's text, id and log probabilities, and explanations
+    """
     if raw["schema"] != SCHEMA_VERSION:
         raise ValueError(f"schema {raw['schema']!r}")
-    request, completion = raw.get("request"), raw.get("completion")
+    request, completion = None if outline else raw.get("request"), raw.get("completion")
     return Record(
         case=raw["case"],
-        suite=raw["suite"],
+        suite=intern(raw["suite"]),
         sample=raw["sample"],
-        group=raw["group"],
-        model=raw["model"],
+        group=intern(raw["group"]),
+        model=intern(raw["model"]),
         epoch=raw["epoch"],
         outcome=raw["outcome"],
         cause=raw.get("cause"),
         error=raw.get("error", ""),
-        scores=tuple(Score(**score) for score in raw["scores"]),
+        scores=tuple(_decode_score(score, outline) for score in raw["scores"]),
         request=_decode_request(request) if request else None,
-        completion=_decode_completion(completion) if completion else None,
-        target=tuple(raw["target"]),
+        completion=decode_completion(completion, outline=outline) if completion else None,
+        failures=tuple(FailedAttempt(**failure) for failure in raw.get("failures", ())),
+        target=() if outline else tuple(raw["target"]),
         worker=raw["worker"],
         started=raw["started"],
     )
+
+
+def _encode_failure(failure: FailedAttempt) -> dict[str, Any]:
+    return {
+        "error": failure.error,
+        "status": failure.status,
+        "seconds": round(failure.seconds, 6),
+        "waited": round(failure.waited, 6),
+    }
 
 
 def _encode_score(score: Score) -> dict[str, Any]:
@@ -143,7 +171,8 @@ def _decode_request(raw: Mapping[str, Any]) -> Request:
     )
 
 
-def _encode_completion(completion: Completion) -> dict[str, Any]:
+def encode_completion(completion: Completion) -> dict[str, Any]:
+    """Return what came back as JSON values."""
     usage, timing = completion.usage, completion.timing
     encoded: dict[str, Any] = {
         "text": completion.text,
@@ -158,7 +187,6 @@ def _encode_completion(completion: Completion) -> dict[str, Any]:
             "first_byte": timing.first_byte,
             "total": round(timing.total, 6),
         },
-        "attempts": completion.attempts,
         "cached": completion.cached,
     }
     if completion.logprobs:
@@ -168,18 +196,26 @@ def _encode_completion(completion: Completion) -> dict[str, Any]:
     return encoded
 
 
-def _decode_completion(raw: Mapping[str, Any]) -> Completion:
+def _decode_score(raw: Mapping[str, Any], outline: bool) -> Score:
+    explanation = "" if outline else raw["explanation"]
+    return Score(name=intern(raw["name"]), value=raw["value"], answer=raw["answer"], explanation=explanation)
+
+
+def decode_completion(raw: Mapping[str, Any], *, outline: bool = False) -> Completion:
+    """Rebuild a completion from JSON values.
+
+    :param outline: leave out the text and the log probabilities
+    """
     usage = raw["usage"]
     return Completion(
-        text=raw["text"],
-        model=raw["model"],
-        fingerprint=raw["fingerprint"],
-        response_id=raw["response_id"],
+        text="" if outline else raw["text"],
+        model=intern(raw["model"]),
+        fingerprint=raw["fingerprint"] and intern(raw["fingerprint"]),
+        response_id=None if outline else raw["response_id"],
         stop_reason=raw["stop_reason"],
         usage=Usage(input_tokens=usage["input"], output_tokens=usage["output"], cached_tokens=usage["cached"]),
         timing=Timing(**raw["timing"]),
-        attempts=raw["attempts"],
-        logprobs=tuple(TokenLogprob(**token) for token in raw.get("logprobs", ())),
+        logprobs=() if outline else tuple(TokenLogprob(**token) for token in raw.get("logprobs", ())),
         cached=raw["cached"],
     )
 

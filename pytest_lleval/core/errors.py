@@ -7,8 +7,9 @@ LlevalError
 ├── DatasetError        a dataset's content is broken: the file, the row, what is wrong
 ├── SuiteError          a suite's own prompt or scorer failed
 ├── AttachError         a backend did not prove itself before the run
-├── CallError           one model call failed for good
-│   └── RefusedError    the model or its filter declined to answer
+├── CallError           one model call failed
+│   ├── RefusedError    the model or its filter declined to answer
+│   └── BudgetError     the budget of the run has no room for the call, so it was not made
 └── RunDirectoryError   the evidence could not be written or read
 
 Each message is one sentence that names the value, the place and the way out.
@@ -24,6 +25,7 @@ from ..support.nearest import suggest_names
 __all__ = [
     "AssetError",
     "AttachError",
+    "BudgetError",
     "CallError",
     "DatasetError",
     "LlevalError",
@@ -73,19 +75,37 @@ class AttachError(LlevalError):
 
 
 class CallError(LlevalError):
-    """One model call failed for good.
+    """One model call failed.
 
     :param message: what the server or the client said
-    :param attempts: how many times it was tried
+    :param status: the HTTP status; None where no answer came, or the model is not behind HTTP
+    :param retryable: whether the same call may succeed when it is made again
+    :param overloaded: whether the server said that it is asked too much at once
+    :param wait: seconds after which the server wants to be asked again; None where it did not say
     """
 
-    def __init__(self, message: str, attempts: int = 1) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retryable: bool = False,
+        overloaded: bool = False,
+        wait: float | None = None,
+    ) -> None:
         super().__init__(message)
-        self.attempts = attempts
+        self.status = status
+        self.retryable = retryable
+        self.overloaded = overloaded
+        self.wait = wait
 
 
 class RefusedError(CallError):
     """The model or its filter declined to answer."""
+
+
+class BudgetError(CallError):
+    """The budget of the run has no room for the call, so it was not made."""
 
 
 class RunDirectoryError(LlevalError):

@@ -14,6 +14,7 @@ __all__ = [
     "Case",
     "Completion",
     "Disclosure",
+    "FailedAttempt",
     "Generation",
     "Message",
     "Record",
@@ -134,10 +135,23 @@ class Completion:
     stop_reason: StopReason = "unknown"
     usage: Usage = Usage()
     timing: Timing = Timing()
-    attempts: int = 1
     logprobs: tuple[TokenLogprob, ...] = ()
-    #: served from a response cache instead of a model
+    #: from the response cache, of an earlier run, instead of from the model
     cached: bool = False
+    #: seconds the server asks to wait before it is sent more; a hint for the engine, not recorded
+    hold: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedAttempt:
+    """One attempt of a call that failed and was made again, or was the last: why, and what it cost in seconds."""
+
+    error: str
+    status: int | None = None
+    #: from before it was sent until it had failed
+    seconds: float = 0.0
+    #: from its failure until the next attempt was sent; 0 for the last
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,6 +225,8 @@ class Record:
     scores: tuple[Score, ...] = ()
     request: Request | None = None
     completion: Completion | None = None
+    #: the attempts that failed, in order; the one that succeeded is not among them
+    failures: tuple[FailedAttempt, ...] = ()
     target: tuple[str, ...] = ()
     worker: str = "main"
     #: seconds since 1970 when the epoch was begun; waiting for a free connection comes first

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .errors import UsageError
 
 __all__ = [
+    "CACHE_MODES",
+    "DEFAULT_DEADLINE",
     "DEFAULT_MODEL",
+    "CacheMode",
     "Limit",
     "ModelSpec",
     "Settings",
@@ -20,6 +23,10 @@ __all__ = [
     "split_names",
 ]
 
+CacheMode = Literal["on", "off", "refresh", "only"]
+CACHE_MODES: tuple[CacheMode, ...] = ("on", "off", "refresh", "only")
+
+DEFAULT_DEADLINE = 600.0
 DEFAULT_MODEL = "local/smollm2-135m"
 _SECRET = re.compile(r"api_?key|token$|secret|password", re.IGNORECASE)
 _BASE_URL = re.compile(r"@(?P<url>https?://\S+)$")
@@ -80,10 +87,24 @@ class Settings:
     max_tokens: int | None = None
     system_prompt: str | None = None
     max_connections: int | None = None
+    #: requests and tokens a minute and the budget, all of the whole run
+    rpm: float | None = None
+    tpm: float | None = None
+    max_cost: float | None = None
+    max_tokens_total: int | None = None
+    #: seconds one epoch of a case may take from when it is first sent, with everything tried again
+    deadline: float = DEFAULT_DEADLINE
+    cache: CacheMode = "on"
     run_dir: str | None = None
     #: `None`: a fresh run; an empty string: the newest run; else the name or path of a run
     resume: str | None = None
     dry_run: bool = False
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the run has rate limits or a budget."""
+        limits = (self.rpm, self.tpm, self.max_cost, self.max_tokens_total)
+        return any(limit is not None for limit in limits)
 
     def encode(self) -> dict[str, object]:
         """Return the settings as plain JSON values."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .folders import guard_writes
 
-__all__ = ["hold_lock"]
+__all__ = ["hold_lock", "take_lock"]
 
 _POLL_SECONDS = 0.1
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
@@ -47,6 +47,20 @@ def hold_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def take_lock(path: Path) -> int | None:
+    """Take the lock file at `path` without waiting; return the handle that keeps it while it is open.
+
+    :param path: made when absent
+    :returns: None when another process has the lock
+    :raises OSError: the lock file cannot be made
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    if _try_lock(handle):
+        return handle
+    os.close(handle)
+    return None
 
 
 def _try_lock(handle: int) -> bool:

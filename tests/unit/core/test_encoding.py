@@ -10,6 +10,7 @@ from pytest_lleval.core.records import (
     BackendIdentity,
     Completion,
     Disclosure,
+    FailedAttempt,
     Generation,
     Message,
     Record,
@@ -41,6 +42,7 @@ def make_record(text: str = "B", **changes: object) -> Record:
             timing=Timing(queued=0.5, connect=None, first_byte=0.1, total=0.25),
             logprobs=(TokenLogprob(token=text, logprob=-0.5, top={text: -0.5}),),
         ),
+        "failures": (FailedAttempt(error=text, status=500, seconds=0.5, waited=0.25), FailedAttempt(error="gone")),
         "target": ("B",),
         "started": 12.5,
     }
@@ -63,7 +65,7 @@ def test_an_unscored_record_keeps_its_cause() -> None:
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"schema": 1}', '{"schema": 99}'])
 def test_a_line_that_is_no_record_is_refused(line: str) -> None:
-    with pytest.raises(RunDirectoryError, match="not a record of schema 1"):
+    with pytest.raises(RunDirectoryError, match="not a record of schema 2"):
         load_record(line)
 
 
