@@ -6,18 +6,25 @@ The protocol: https://docs.anthropic.com/en/api/messages
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from ..core.errors import CallError, RefusedError
+from ..core.errors import RefusedError
 from ..core.records import Completion, Disclosure, Request, StopReason, Usage
-from .failures import shorten_text
-from .remote import CONNECT_SECONDS, RemoteProvider, Reply, read_count, read_string
+from ..core.settings import ModelSpec
+from .failures import Failure, shorten_text
+from .official import OfficialCalls, OfficialWire
+from .options import require_official
+from .ratelimits import read_hold
+from .remote import RemoteProvider, read_count, read_string
 from .tracing import trace_request
+from .wire import CONNECT_SECONDS, Reply, Wire
 
 __all__ = ["DEFAULT_MAX_TOKENS", "AnthropicProvider"]
 
 #: The protocol demands a limit; this one is sent where the suite and the user set none.
 DEFAULT_MAX_TOKENS = 1024
+_MESSAGES = "/v1/messages"
 _STOP_REASONS: Mapping[object, StopReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -38,24 +45,29 @@ class AnthropicProvider(RemoteProvider):
     url_variable = "ANTHROPIC_BASE_URL"
     default_url = "https://api.anthropic.com"
 
-    def _open_client(self) -> Any:
-        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
+    def __init__(self, spec: ModelSpec, *, base_url: str | None = None, api_key: str | None = None) -> None:
+        super().__init__(spec, base_url=base_url, api_key=api_key)
+        require_official(spec)
+
+    def _open_wire(self) -> Wire:
+        from anthropic import APIError, AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
 
         timeout = Timeout(self._timeout, connect=CONNECT_SECONDS)
-        return AsyncAnthropic(
+        client = AsyncAnthropic(
             api_key=self._api_key,
             # This client adds /v1 itself, and users write the URL as for every other provider.
             base_url=self._base_url.rstrip("/").removesuffix("/v1"),
             timeout=timeout,
-            max_retries=self._max_retries,
+            max_retries=0,
             http_client=DefaultAsyncHttpxClient(timeout=timeout, event_hooks={"request": [trace_request]}),
         )
-
-    def _errors(self) -> tuple[type[Exception], ...]:
-        from anthropic import APIError
-
-        # The client warns of models near their end, which strict warning filters turn into an error.
-        return (APIError, UnicodeEncodeError, DeprecationWarning)
+        listing = client.with_options(timeout=CONNECT_SECONDS).models.with_raw_response.list
+        calls = OfficialCalls(
+            posts={_MESSAGES: client.messages.with_raw_response.create},
+            list_models=partial(listing, limit=1000),
+            errors=(APIError,),
+        )
+        return OfficialWire(client, calls, (self._api_key,))
 
     def _refuse_probe(self, probe: Request) -> str | None:
         if probe.kind == "completion":
@@ -64,14 +76,8 @@ class AnthropicProvider(RemoteProvider):
             return "the Anthropic protocol gives no log probabilities; use method=generate"
         return None
 
-    async def _get_models(self) -> Reply:
-        client = self._use_client().with_options(max_retries=0, timeout=CONNECT_SECONDS)
-        response = await client.models.with_raw_response.list(limit=1000)
-        return Reply(content=response.http_response.content, headers=response.headers)
-
-    async def _post(self, request: Request) -> Reply:
-        response = await self._use_client().messages.with_raw_response.create(**self._build_message(request))
-        return Reply(content=response.http_response.content, headers=response.headers)
+    async def _post(self, wire: Wire, request: Request) -> Reply | Failure:
+        return await wire.post(_MESSAGES, self._build_message(request))
 
     def _build_message(self, request: Request) -> dict[str, Any]:
         generation = request.generation
@@ -89,10 +95,10 @@ class AnthropicProvider(RemoteProvider):
             "extra_body": self._keep_sent(sampling),
         }
 
-    def _read(self, body: Mapping[str, Any], request: Request) -> Completion:  # noqa: ARG002 - one kind of request
+    def _read(self, body: Mapping[str, Any], request: Request, reply: Reply) -> Completion:  # noqa: ARG002 - one kind
         blocks = body.get("content")
         if not isinstance(blocks, list):
-            raise CallError(f"{self.place}: the answer has no content: {shorten_text(str(dict(body)))}")
+            raise self._broken(f"the answer has no content: {shorten_text(str(dict(body)))}")
         reason = body.get("stop_reason")
         spoken = [block for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
         texts = [str(block.get("text", "")) for block in spoken]
@@ -105,6 +111,8 @@ class AnthropicProvider(RemoteProvider):
             response_id=read_string(body.get("id")),
             stop_reason=_STOP_REASONS.get(reason, "unknown"),
             usage=_read_usage(body.get("usage")),
+            timing=reply.timing,
+            hold=read_hold(reply.headers),
         )
 
     def _disclose_parameters(self) -> tuple[Disclosure, ...]:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from psutil import pid_exists
+
 from ..core.errors import AttachError, CallError, RefusedError
 from ..core.records import BackendIdentity, Completion, Disclosure, Request
 from ..core.settings import ModelSpec
@@ -19,13 +21,9 @@ from .local_options import read_options
 from .local_service import LocalService, start_service
 from .local_wire import ask_server, find_root, is_answering
 from .openai import OpenAIProvider
-from .remote import CONNECT_SECONDS
-from .tracing import trace_request
 
 __all__ = ["LocalProvider", "LocalService", "slot_count", "start_service"]
 
-# The server closes idle connections after 5 s; ours must be closed first, or a request may meet the closing.
-_IDLE_SECONDS = 2.0
 _NUMBERS = ("bytes", "parameters", "slots", "threads", "context", "pid")
 _DETAILS = (
     *("file", "digest", "bytes", "quantisation", "parameters", "template_digest"),
@@ -42,11 +40,16 @@ def slot_count(spec: ModelSpec) -> int:
 
 
 class LocalProvider(OpenAIProvider):
-    """Asks the server of a local model through the official `openai` client.
+    """Asks the server of a local model, which speaks OpenAI's protocol.
 
     :param spec: the model, of the provider ``local`` or ``local-batched``
     :param connection: what `start_service` published
     """
+
+    # The server closes idle connections after 5 s; ours must be closed first, or a request may meet the closing.
+    idle_seconds = 2.0
+    # The server is on this machine: a proxy set in the environment must not be asked.
+    trust_env = False
 
     def __init__(self, spec: ModelSpec, connection: Mapping[str, str]) -> None:
         self._connection = dict(connection)
@@ -77,40 +80,28 @@ class LocalProvider(OpenAIProvider):
         )
 
     async def complete(self, request: Request) -> Completion:
-        """Answer one request.
+        """Answer one request, in one attempt.
 
         :raises RefusedError: never by the server itself
-        :raises CallError: when the call failed for good; with the end of the server's log where it has ended
+        :raises CallError: when the attempt failed; with the end of the server's log where it has ended
         """
         try:
             return await super().complete(request)
         except RefusedError:
             raise
         except CallError as error:
-            raise CallError(await self._explain(str(error)), error.attempts) from None
+            raise CallError(
+                await self._explain(str(error), answered=error.status is not None),
+                status=error.status,
+                retryable=error.retryable and pid_exists(int(self._connection["pid"])),
+                overloaded=error.overloaded,
+                wait=error.wait,
+            ) from None
 
     async def count_tokens(self, request: Request) -> tuple[int, str]:
         """Count the input tokens with the model's own chat template and tokenizer, exactly."""
         count = await asyncio.to_thread(self._count, request)
         return count, f"llama.cpp tokenizer of {self._connection['file']}"
-
-    def _open_client(self) -> Any:
-        from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
-
-        timeout = Timeout(self._timeout, connect=CONNECT_SECONDS)
-        http_client = DefaultAsyncHttpxClient(
-            timeout=timeout,
-            limits=type(DEFAULT_CONNECTION_LIMITS)(keepalive_expiry=_IDLE_SECONDS),
-            event_hooks={"request": [trace_request]},
-            trust_env=False,  # the server is on this machine: a proxy set in the environment must not be asked
-        )
-        return AsyncOpenAI(
-            api_key=self._api_key,
-            base_url=self._base_url,
-            timeout=timeout,
-            max_retries=self._max_retries,
-            http_client=http_client,
-        )
 
     def _count(self, request: Request) -> int:
         root = find_root(self._base_url)
@@ -125,10 +116,10 @@ class LocalProvider(OpenAIProvider):
         tokens: Any = answer["tokens"]
         return len(tokens)
 
-    async def _explain(self, problem: str) -> str:
+    async def _explain(self, problem: str, *, answered: bool = False) -> str:
         if "exceeds the available context size" in problem:
             return f"{problem} by a larger context in a [tool.pytest_lleval.models] table, or shorten the prompt"
-        if await asyncio.to_thread(is_answering, self._base_url):
+        if answered or await asyncio.to_thread(is_answering, self._base_url):
             return problem
         tail = await asyncio.to_thread(read_tail, Path(self._connection["log"]))
         return f"{problem}; the local model server (process {self._connection['pid']}) is gone: {tail}"

@@ -20,7 +20,7 @@ _DEFAULT_SLOTS: Final = {REPRODUCIBLE: 1, BATCHED: 8}
 _DEFAULT_CONTEXT: Final = 8192
 _SMALLEST: Final = {"slots": 1, "threads": 1, "context": 256, "gpu_layers": 0}
 #: options of the client that asks the server, read by `RemoteProvider`
-_CLIENT_OPTIONS: Final = ("timeout", "max_retries", "attach_timeout", "omit")
+_CLIENT_OPTIONS: Final = ("client", "timeout", "max_retries", "attach_timeout", "omit")
 _QUOTA_FILE: Final = Path("/sys/fs/cgroup/cpu.max")
 
 

@@ -6,15 +6,20 @@ The protocol: https://platform.openai.com/docs/api-reference/chat and ``…/comp
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from ..core.errors import CallError, RefusedError
-from ..core.records import Completion, Request, StopReason, TokenLogprob, Usage
-from .failures import shorten_text
-from .remote import CONNECT_SECONDS, RemoteProvider, Reply, read_count, read_string
-from .tracing import trace_request
+from ..core.records import Completion, Request, StopReason, Timing, TokenLogprob, Usage
+from ..core.settings import ModelSpec
+from .failures import Failure, shorten_text
+from .options import read_client
+from .ratelimits import read_hold
+from .remote import RemoteProvider, read_count, read_string
+from .wire import CONNECT_SECONDS, Reply, Wire
 
 __all__ = ["OpenAIProvider", "read_logprobs"]
 
@@ -25,76 +30,110 @@ _STOP_REASONS: Mapping[object, StopReason] = {
     "function_call": "tool",
 }
 _TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
+_CHAT = "/chat/completions"
+_COMPLETION = "/completions"
+#: Headers by the variables from which the official client takes their values.
+_HEADERS = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 
 
 class OpenAIProvider(RemoteProvider):
-    """Asks chat and bare completions through the official `openai` client; parameters as for `RemoteProvider`.
+    """Asks chat and bare completions; parameters as for `RemoteProvider`.
+
+    The option ``client`` says how: ``light`` (the default) by requests of our own, ``official`` through the `openai`
+    client. Both send the same.
 
     The key is ``OPENAI_API_KEY``, which is sent to another `base_url` too (that is how gateways work); a server named
-    by `base_url` gets a placeholder when it is not set. The client itself reads ``OPENAI_ORG_ID`` and
-    ``OPENAI_PROJECT_ID``; ``OPENAI_BASE_URL`` counts where neither argument nor spec names a server.
+    by `base_url` gets a placeholder when it is not set. ``OPENAI_ORG_ID`` and ``OPENAI_PROJECT_ID`` are sent along;
+    ``OPENAI_BASE_URL`` counts where neither argument nor spec names a server.
     """
 
     key_variable = "OPENAI_API_KEY"
     url_variable = "OPENAI_BASE_URL"
     default_url = "https://api.openai.com/v1"
 
-    #: what the server calls the limit of output tokens in chat requests; None until it has said otherwise
-    _limit_name: str | None = None
+    #: seconds an unused connection is kept: servers close theirs after 5 s or later, and ours must be closed first
+    idle_seconds: ClassVar[float] = 4.0
+    #: whether the proxies of the environment are asked
+    trust_env: ClassVar[bool] = True
 
-    def _open_client(self) -> Any:
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+    def __init__(
+        self,
+        spec: ModelSpec,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        kind_details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(spec, base_url=base_url, api_key=api_key, kind_details=kind_details)
+        self._client_kind = read_client(spec)
+        #: what the server calls the limit of output tokens in chat requests, until it says otherwise
+        self._limit_name = _guess_limit_name(self._base_url)
+
+    def _open_wire(self) -> Wire:
+        return self._open_official() if self._client_kind == "official" else self._open_light()
+
+    def _open_light(self) -> Wire:
+        from .light import LightWire, WireOptions
+
+        found = {header: os.environ.get(variable, "").strip() for variable, header in _HEADERS.items()}
+        options = WireOptions(
+            base_url=self._base_url,
+            api_key=self._api_key,
+            headers={header: value for header, value in found.items() if value},
+            timeout=self._timeout,
+            idle=self.idle_seconds,
+            trust_env=self.trust_env,
+        )
+        return LightWire(options)
+
+    def _open_official(self) -> Wire:
+        from openai import DEFAULT_CONNECTION_LIMITS, APIError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+
+        from .official import OfficialCalls, OfficialWire
+        from .tracing import trace_request
 
         timeout = Timeout(self._timeout, connect=CONNECT_SECONDS)
-        return AsyncOpenAI(
+        http_client = DefaultAsyncHttpxClient(
+            timeout=timeout,
+            # likewise without a limit of its own
+            limits=type(DEFAULT_CONNECTION_LIMITS)(keepalive_expiry=self.idle_seconds),
+            event_hooks={"request": [trace_request]},
+            trust_env=self.trust_env,
+        )
+        client = AsyncOpenAI(
             api_key=self._api_key,
             base_url=self._base_url,
             timeout=timeout,
-            max_retries=self._max_retries,
-            http_client=DefaultAsyncHttpxClient(timeout=timeout, event_hooks={"request": [trace_request]}),
+            max_retries=0,
+            http_client=http_client,
         )
-
-    def _errors(self) -> tuple[type[Exception], ...]:
-        from openai import APIError
-
-        # Text with lone surrogates cannot be encoded, and is known only when the client builds the body.
-        return (APIError, UnicodeEncodeError)
+        calls = OfficialCalls(
+            posts={
+                _CHAT: client.chat.completions.with_raw_response.create,
+                _COMPLETION: client.completions.with_raw_response.create,
+            },
+            list_models=client.with_options(timeout=CONNECT_SECONDS).models.with_raw_response.list,
+            errors=(APIError,),
+        )
+        return OfficialWire(client, calls, (self._api_key,))
 
     def _refuse_probe(self, probe: Request) -> str | None:  # noqa: ARG002 - this protocol carries every kind
         return None
 
-    async def _get_models(self) -> Reply:
-        client = self._use_client().with_options(max_retries=0, timeout=CONNECT_SECONDS)
-        response = await client.models.with_raw_response.list()
-        return Reply(content=response.http_response.content, headers=response.headers)
-
-    async def _post(self, request: Request) -> Reply:
-        client = self._use_client()
+    async def _post(self, wire: Wire, request: Request) -> Reply | Failure:
         if request.kind == "completion":
-            response = await client.completions.with_raw_response.create(**self._build_completion(request))
-        else:
-            response = await self._post_chat(client, request)
-        return Reply(content=response.http_response.content, headers=response.headers)
-
-    async def _post_chat(self, client: Any, request: Request) -> Any:
-        from openai import BadRequestError
-
-        create = client.chat.completions.with_raw_response.create
-        name = self._limit_name or self._guess_limit_name()
-        try:
-            return await create(**self._build_chat(request, name))
-        except BadRequestError as error:
-            other = _TOKEN_LIMITS[1 - _TOKEN_LIMITS.index(name)]
-            if request.generation.max_tokens is None or other not in str(error):
-                raise
-            # Set, not toggled: several calls may be told at once.
-            self._limit_name = other
-        return await create(**self._build_chat(request, other))
-
-    def _guess_limit_name(self) -> str:
-        """OpenAI's newer models take only ``max_completion_tokens``, most other servers only know ``max_tokens``."""
-        host = urlsplit(self._base_url).hostname or ""
-        return "max_completion_tokens" if host == "openai.com" or host.endswith(".openai.com") else "max_tokens"
+            return await wire.post(_COMPLETION, self._build_completion(request))
+        name = self._limit_name
+        reply = await wire.post(_CHAT, self._build_chat(request, name))
+        if isinstance(reply, Failure) or reply.status != 400 or request.generation.max_tokens is None:
+            return reply
+        other = _TOKEN_LIMITS[1 - _TOKEN_LIMITS.index(name)]
+        if other.encode() not in reply.content:
+            return reply
+        # Set, not toggled: several calls may be told at once.
+        self._limit_name = other
+        again = await wire.post(_CHAT, self._build_chat(request, other))
+        return again if isinstance(again, Failure) else replace(again, timing=_add_timings(reply.timing, again.timing))
 
     def _build_chat(self, request: Request, limit_name: str) -> dict[str, Any]:
         body = self._build_common(request, limit_name)
@@ -121,11 +160,11 @@ class OpenAIProvider(RemoteProvider):
         }
         return {"model": self._spec.model, **self._keep_sent(optional)}
 
-    def _read(self, body: Mapping[str, Any], request: Request) -> Completion:
+    def _read(self, body: Mapping[str, Any], request: Request, reply: Reply) -> Completion:
         choices = body.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, Mapping):
-            raise CallError(f"{self.place}: the answer has no choices: {shorten_text(str(dict(body)))}")
+        if not isinstance(choice, dict):
+            raise self._broken(f"the answer has no choices: {shorten_text(str(dict(body)))}")
         reason = choice.get("finish_reason")
         text = self._read_text(choice, request)
         self._check_refusal(choice, reason)
@@ -136,6 +175,8 @@ class OpenAIProvider(RemoteProvider):
             response_id=read_string(body.get("id")),
             stop_reason=_STOP_REASONS.get(reason, "unknown"),
             usage=_read_usage(body.get("usage")),
+            timing=reply.timing,
+            hold=read_hold(reply.headers),
             logprobs=self._read_logprobs(choice.get("logprobs")),
         )
 
@@ -147,7 +188,7 @@ class OpenAIProvider(RemoteProvider):
 
     def _check_refusal(self, choice: Mapping[str, Any], reason: object) -> None:
         message = choice.get("message")
-        refusal = message.get("refusal") if isinstance(message, Mapping) else None
+        refusal = message.get("refusal") if isinstance(message, dict) else None
         if refusal:
             raise RefusedError(f"{self.place}: the model declined: {shorten_text(str(refusal))}")
         if reason == "content_filter":
@@ -156,8 +197,8 @@ class OpenAIProvider(RemoteProvider):
     def _read_text(self, choice: Mapping[str, Any], request: Request) -> str:
         holder = choice if request.kind == "completion" else choice.get("message")
         name = "text" if request.kind == "completion" else "content"
-        if not isinstance(holder, Mapping):
-            raise CallError(f"{self.place}: the answer's choice has no message: {shorten_text(str(dict(choice)))}")
+        if not isinstance(holder, dict):
+            raise self._broken(f"the answer's choice has no message: {shorten_text(str(dict(choice)))}")
         text = holder.get(name)
         # An empty answer is legal: the model stopped at once, called a tool, or thought up to its limit.
         if text is None:
@@ -167,8 +208,23 @@ class OpenAIProvider(RemoteProvider):
         return text
 
 
+def _guess_limit_name(url: str) -> str:
+    """OpenAI's newer models take only ``max_completion_tokens``, most other servers only know ``max_tokens``."""
+    host = urlsplit(url).hostname or ""
+    return "max_completion_tokens" if host == "openai.com" or host.endswith(".openai.com") else "max_tokens"
+
+
+def _add_timings(first: Timing, second: Timing) -> Timing:
+    """Return the timing of two requests that made one call."""
+    return Timing(
+        connect=None if first.connect is None or second.connect is None else first.connect + second.connect,
+        first_byte=None if second.first_byte is None else first.total + second.first_byte,
+        total=first.total + second.total,
+    )
+
+
 def _read_usage(usage: object) -> Usage:
-    details = usage.get("prompt_tokens_details") if isinstance(usage, Mapping) else None
+    details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
     return Usage(
         input_tokens=read_count(usage, "prompt_tokens"),
         output_tokens=read_count(usage, "completion_tokens"),

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ..core.contracts import HostService, Progress, Provider
 from ..core.errors import AttachError, UnknownNameError, UsageError
 from ..core.settings import ModelSpec
+from .options import read_client, read_max_retries
 
-__all__ = ["ENTRY_POINTS", "connection_limit", "known_providers", "open_provider", "start_service"]
+__all__ = [
+    "ENTRY_POINTS",
+    "connection_limit",
+    "import_providers",
+    "known_providers",
+    "open_provider",
+    "read_max_retries",
+    "start_service",
+]
 
 #: Group of third-party providers: callables of `ModelSpec` and connection (or None) that return a provider.
 ENTRY_POINTS = "pytest_lleval.providers"
@@ -59,7 +68,7 @@ def start_service(spec: ModelSpec, *, log_dir: Path | None, progress: Progress |
     if spec.provider not in _LOCAL:
         _check_known(spec)
         return None
-    _require_package("openai", "local", spec)
+    _require_client("local", spec)
     from . import local
 
     return local.start_service(spec, log_dir=log_dir, progress=progress)
@@ -74,19 +83,32 @@ def connection_limit(spec: ModelSpec) -> int:
     return read_options(spec).slots
 
 
+def import_providers(specs: Iterable[ModelSpec]) -> None:
+    """Import what the models' providers will need, so that the first call does not wait for it.
+
+    :param specs: the models; what is wrong with one is said when it is opened
+    """
+    for spec in specs:
+        if spec.provider in ("openai", *_LOCAL) and importlib.util.find_spec("aiohttp") is not None:
+            from . import light  # noqa: F401  # which imports aiohttp
+        if spec.provider == "anthropic" and importlib.util.find_spec("anthropic") is not None:
+            importlib.import_module("anthropic")
+
+
 def _open_remote(spec: ModelSpec) -> Provider:
-    _require_package(spec.provider, spec.provider, spec)
     if spec.provider == "anthropic":
+        _require_package("anthropic", "anthropic", spec)
         from .anthropic import AnthropicProvider
 
         return AnthropicProvider(spec)
+    _require_client("openai", spec)
     from .openai import OpenAIProvider
 
     return OpenAIProvider(spec)
 
 
 def _open_local(spec: ModelSpec, connection: Mapping[str, str] | None) -> Provider:
-    _require_package("openai", "local", spec)
+    _require_client("local", spec)
     if connection is None:
         raise AttachError(f"{spec.name}: its server was not started in this run, so nobody can answer")
     from .local import LocalProvider
@@ -115,6 +137,10 @@ def _check_known(spec: ModelSpec) -> None:
 
 def _find_foreign() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS) if entry.name not in _BUILT_IN}
+
+
+def _require_client(extra: str, spec: ModelSpec) -> None:
+    _require_package("openai" if read_client(spec) == "official" else "aiohttp", extra, spec)
 
 
 def _require_package(package: str, extra: str, spec: ModelSpec) -> None:

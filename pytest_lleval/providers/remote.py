@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -15,26 +15,20 @@ from ..core.errors import AttachError, CallError, UsageError
 from ..core.records import BackendIdentity, Completion, Disclosure, Request
 from ..core.settings import ModelSpec
 from .counting import count_request
-from .failures import Failure, clean_url, read_failure, redact_secrets, shorten_text
+from .failures import Failure, clean_url, read_error_body, read_status, redact_secrets, shorten_text
 from .identity import Listing, check_served, find_mock
+from .options import read_seconds
 from .probing import Target, explain_probe
-from .tracing import watch_call
+from .retrying import make_retrying
+from .wire import Reply, Wire
 
-__all__ = ["CONNECT_SECONDS", "Answer", "RemoteProvider", "Reply", "read_count", "read_number", "read_string"]
+__all__ = ["Answer", "RemoteProvider", "read_count", "read_string"]
 
-CONNECT_SECONDS = 10.0
 _ATTACH_SECONDS = 60.0
 _CALL_SECONDS = 600.0
+_PROBE_ATTEMPTS = 4
 #: What a local server that checks no key is sent; the clients insist on one.
 _PLACEHOLDER_KEY = "no-key-needed"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
-    """An HTTP answer before it is understood."""
-
-    content: bytes
-    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,13 +40,13 @@ class Answer:
 
 
 class RemoteProvider(ABC):
-    """A model behind HTTP, asked through the official client of its protocol.
+    """A model behind HTTP.
 
     The client is made at the first call, so that counting tokens needs neither the client's package nor a key.
 
     :param spec: the model; options ``timeout`` (seconds without a byte until an attempt is given up, default 600),
-        ``max_retries`` (default 2), ``attach_timeout`` (seconds for all probes, default 60) and ``omit`` (names of
-        request parameters never to send, e.g. ``"temperature,seed"``) are read from its model table
+        ``attach_timeout`` (seconds for all probes, default 60) and ``omit`` (names of request parameters never to send,
+        e.g. ``"temperature,seed"``) are read from its model table
     :param base_url: overrides the spec's, which overrides the environment's
     :param api_key: overrides the environment's; a key from the environment is sent to any `base_url`, which is how
         gateways work
@@ -81,10 +75,9 @@ class RemoteProvider(ABC):
         )
         self._details = dict(kind_details or {})
         self._omitted = frozenset(word.strip() for word in str(spec.options.get("omit", "")).split(",") if word.strip())
-        self._timeout = read_number(spec, "timeout", _CALL_SECONDS)
-        self._attach_timeout = read_number(spec, "attach_timeout", _ATTACH_SECONDS)
-        self._max_retries = int(read_number(spec, "max_retries", 2))
-        self._client: Any = None
+        self._timeout = read_seconds(spec, "timeout", _CALL_SECONDS)
+        self._attach_timeout = read_seconds(spec, "attach_timeout", _ATTACH_SECONDS)
+        self._wire: Wire | None = None
 
     @property
     def url(self) -> str:
@@ -99,22 +92,18 @@ class RemoteProvider(ABC):
         return self._spec.name
 
     @abstractmethod
-    def _open_client(self) -> Any:
-        """Return the official client, with `trace_request` hooked in."""
+    def _open_wire(self) -> Wire:
+        """Return what sends the requests; called on the event loop."""
 
     @abstractmethod
-    async def _post(self, request: Request) -> Reply:
-        """Send one request through the client."""
+    async def _post(self, wire: Wire, request: Request) -> Reply | Failure:
+        """Send one request."""
 
     @abstractmethod
-    async def _get_models(self) -> Reply:
-        """Ask ``GET /models`` once, without retries and within `CONNECT_SECONDS`."""
+    def _read(self, body: Mapping[str, Any], request: Request, reply: Reply) -> Completion:
+        """Read the body of a successful answer.
 
-    @abstractmethod
-    def _read(self, body: Mapping[str, Any], request: Request) -> Completion:
-        """Read a response body.
-
-        :raises CallError: when it is not an answer
+        :raises CallError: when it is no answer
         """
 
     @abstractmethod
@@ -122,14 +111,14 @@ class RemoteProvider(ABC):
         """Say why the protocol itself cannot carry `probe`, or None."""
 
     async def complete(self, request: Request) -> Completion:
-        """Answer one request.
+        """Answer one request, in one attempt.
 
         :raises RefusedError: when the model or its filter declined
-        :raises CallError: when the call failed for good
+        :raises CallError: when the attempt failed, saying whether another may succeed
         """
         outcome = await self._ask(request)
         if isinstance(outcome, Failure):
-            raise CallError(f"{self.place}: {outcome.describe()}", outcome.attempts)
+            raise outcome.as_error(self.place)
         return outcome.completion
 
     async def attach(self, probes: Sequence[Request]) -> BackendIdentity:
@@ -160,55 +149,44 @@ class RemoteProvider(ABC):
 
     async def aclose(self) -> None:
         """Release connections."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        if self._wire is not None:
+            wire, self._wire = self._wire, None
+            await wire.aclose()
 
-    def _use_client(self) -> Any:
-        if self._client is None:
-            self._client = self._open_client()
-        return self._client
+    def _use_wire(self) -> Wire:
+        # Importing the client and reading certificates takes up to a second, which is no time of the model.
+        if self._wire is None:
+            self._check_key()
+            self._wire = self._open_wire()
+        return self._wire
 
     async def _ask(self, request: Request) -> Answer | Failure:
-        # Importing the client and reading certificates takes a second, which is no time of the model.
-        self._use_client()
-        with watch_call() as trace:
-            reply = await self._try(self._post(request))
-            timing = trace.read_timing()
+        reply = await self._post(self._use_wire(), request)
         if isinstance(reply, Failure):
-            return replace(reply, attempts=max(trace.attempts, 1))
-        try:
-            completion = self._read(self._parse(reply), request)
-        except CallError as error:
-            error.attempts = trace.attempts
-            raise
-        completion = replace(completion, timing=timing, attempts=max(trace.attempts, 1))
-        return Answer(completion=completion, headers=reply.headers)
-
-    async def _try(self, call: Awaitable[Reply]) -> Reply | Failure:
-        """Turn the client's errors into a value, so that no traceback shows what the server echoed."""
-        try:
-            return await call
-        except self._errors() as error:
-            return read_failure(error, attempts=1, secrets=(self._api_key,))
-
-    @abstractmethod
-    def _errors(self) -> tuple[type[Exception], ...]:
-        """Return what the client raises when a call fails."""
+            return reply
+        if not 200 <= reply.status < 300:
+            return read_status(reply.status, reply.content, reply.headers, (self._api_key,))
+        body = self._parse(reply)
+        if body.get("error"):
+            return read_error_body(body, reply.headers, (self._api_key,))
+        return Answer(completion=self._read(body, request, reply), headers=reply.headers)
 
     def _parse(self, reply: Reply) -> Mapping[str, Any]:
-        """Read the body of a successful answer as a JSON object that carries no error."""
+        """Read the body of a successful answer as a JSON object."""
         try:
             body = json.loads(reply.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = reply.headers.get("content-type", "nothing known")
-            raise CallError(f"{self.place}: the answer is not JSON but {kind}: {self._quote(reply.content)}") from None
+            quoted = self._quote(reply.content)
+            problem = f"the answer is not JSON but {kind}: {quoted}" if reply.content.strip() else "the answer is empty"
+            raise self._broken(problem, reply.status) from None
         if not isinstance(body, dict):
-            raise CallError(f"{self.place}: the answer is no JSON object: {self._quote(reply.content)}")
-        if body.get("error"):
-            said = shorten_text(redact_secrets(str(body["error"]), (self._api_key,)))
-            raise CallError(f"{self.place}: HTTP 200 with an error in its body: {said}")
+            raise self._broken(f"the answer is no JSON object: {self._quote(reply.content)}", reply.status)
         return body
+
+    def _broken(self, problem: str, status: int = 200) -> CallError:
+        """Return the error of an answer that is damaged, and may be whole the next time."""
+        return CallError(f"{self.place}: {problem}", status=status, retryable=True)
 
     def _quote(self, content: bytes) -> str:
         text = redact_secrets(content.decode("utf-8", "replace"), (self._api_key,))
@@ -225,29 +203,43 @@ class RemoteProvider(ABC):
 
     async def _list_models(self) -> Listing | None:
         """Ask for the served models; only a server that cannot be reached is an error here."""
-        reply = await self._try(self._get_models())
+        reply = await self._use_wire().get_models()
         if isinstance(reply, Failure):
             if not reply.connected:
                 raise AttachError(explain_probe(reply, None, self._describe_target(None)))
             return None
+        if not 200 <= reply.status < 300:
+            return None
         try:
             return Listing.read(json.loads(reply.content))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     async def _probe(self, probe: Request, listing: Listing | None) -> Answer:
-        try:
+        failures: list[Failure] = []
+
+        async def attempt() -> Answer:
+            failures.clear()
             outcome = await self._ask(probe)
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+                raise outcome.as_error(self.place)
+            return outcome
+
+        try:
+            # no wait is so long that the others would not fit beside it
+            most_wait = self._attach_timeout / _PROBE_ATTEMPTS
+            answer: Answer = await make_retrying(attempts=_PROBE_ATTEMPTS, most_wait=most_wait)(attempt)
         except CallError as error:
+            if failures:
+                raise AttachError(explain_probe(failures[-1], probe, self._describe_target(listing))) from None
             raise AttachError(f"{error}; this was the answer to a probe before the run") from None
-        if isinstance(outcome, Failure):
-            raise AttachError(explain_probe(outcome, probe, self._describe_target(listing)))
-        if probe.generation.top_logprobs and outcome.completion.text and not outcome.completion.logprobs:
+        if probe.generation.top_logprobs and answer.completion.text and not answer.completion.logprobs:
             raise AttachError(
                 f"{self.place}: {self.url} answers {probe.kind} requests without the log probabilities it was asked "
                 "for; use method=generate"
             )
-        return outcome
+        return answer
 
     def _keep_sent(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Leave out what is not set and what the model table says never to send."""
@@ -310,13 +302,15 @@ class RemoteProvider(ABC):
 def _check_url(url: str, spec: ModelSpec, variable: str) -> str:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.query
     except ValueError:
         usable = False
     if not usable:
         source = "its base URL" if spec.base_url else variable
-        shown = redact_secrets(url)
-        raise UsageError(f"{spec.name}: {source} {shown!r} is no address such as http://127.0.0.1:8000/v1")
+        shown = redact_secrets(url.partition("?")[0])
+        raise UsageError(
+            f"{spec.name}: {source} {shown!r} is no address such as http://127.0.0.1:8000/v1, without a query"
+        )
     return url
 
 
@@ -326,23 +320,6 @@ def read_string(value: object) -> str | None:
 
 
 def read_count(holder: object, name: str) -> int | None:
-    """Return the count called `name` of a JSON object, None where there is none."""
-    value = holder.get(name) if isinstance(holder, Mapping) else None
+    """Return the count called `name` of a parsed JSON object, None where there is none."""
+    value = holder.get(name) if isinstance(holder, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def read_number(spec: ModelSpec, name: str, default: float) -> float:
-    """Return a number from 0 up out of a model's options.
-
-    :raises UsageError: when the option is none
-    """
-    value = spec.options.get(name, default)
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if isinstance(value, bool) or number < 0:
-        raise UsageError(
-            f"[tool.pytest_lleval.models.{spec.alias or spec.name}]: {name} = {value!r} is not a number from 0 up"
-        )
-    return number

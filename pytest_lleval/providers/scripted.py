@@ -14,7 +14,7 @@ from ..core.settings import ModelSpec
 from ..support.digest import digest_json
 from .counting import estimate_tokens
 from .inprocess import find_question
-from .remote import read_number
+from .options import read_number
 
 __all__ = ["MockProvider"]
 

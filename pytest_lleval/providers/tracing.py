@@ -1,4 +1,4 @@
-"""What the transport of one call really did: connections opened, first byte, requests sent."""
+"""What the transport of an official client really did in one call: connections opened, first byte."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ class CallTrace:
     """The clock of one call, fed by the transport; all times in seconds of `time.perf_counter`."""
 
     started: float = field(default_factory=time.perf_counter)
-    #: requests handed to the transport, retries included, redirects not
-    attempts: int = 0
     #: connections opened for this call
     connections: int = 0
     first_byte: float | None = None
@@ -55,10 +53,7 @@ class CallTrace:
             self.connections += 1
 
     def read_timing(self) -> Timing:
-        """Return the timing up to now; connecting is 0.0 where a kept connection was used again.
-
-        The first byte is that of the answer that was used, so earlier attempts and back-off are in it.
-        """
+        """Return the timing up to now; connecting is 0.0 where a kept connection was used again."""
         return Timing(
             connect=self._connecting if self._seen else None,
             first_byte=self.first_byte,
@@ -88,5 +83,4 @@ async def trace_request(request: _TracedRequest) -> None:
     trace = _CURRENT.get()
     # A redirected request inherits the extension of the one that was redirected.
     if trace is not None and "trace" not in request.extensions:
-        trace.attempts += 1
         request.extensions["trace"] = trace.observe

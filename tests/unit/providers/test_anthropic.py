@@ -1,12 +1,13 @@
 """The real `anthropic` client against a real HTTP server."""
 
 import warnings
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from provider_cases import attach_with, bare, chat, make_spec, run_with
 from serving import Fault, ModelServer, fail_first
 
-from pytest_lleval.core.errors import AttachError, CallError, RefusedError
+from pytest_lleval.core.errors import AttachError, CallError, RefusedError, UsageError
 from pytest_lleval.core.records import Usage
 from pytest_lleval.providers.anthropic import AnthropicProvider
 from pytest_lleval.providers.openai import OpenAIProvider
@@ -92,19 +93,38 @@ def test_refusals_are_refused_errors():
         run_with(open_provider(server), chat())
 
 
-def test_client_retries_and_the_attempts_are_counted():
-    with ModelServer(faults=fail_first(1, Fault(status=529, headers={"retry-after-ms": "1"}))) as server:
+def test_a_failed_attempt_is_left_to_the_engine():
+    headers = {"retry-after": "3", "anthropic-ratelimit-requests-remaining": "0"}
+    with ModelServer(faults=fail_first(1, Fault(status=529, headers=headers, message="Overloaded"))) as server:
+        with pytest.raises(CallError, match=r"HTTP 529: Overloaded$") as caught:
+            run_with(open_provider(server), chat())
+        assert len(server.posts) == 1
+    error = caught.value
+    assert (error.status, error.retryable, error.overloaded, error.wait) == (529, True, True, 3.0)
+
+
+def test_a_used_up_limit_tells_for_how_long():
+    reset = (datetime.now(UTC) + timedelta(seconds=30)).isoformat().replace("+00:00", "Z")
+    headers = {"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-reset": reset}
+    with ModelServer(headers=headers) as server:
         (completion,) = run_with(open_provider(server), chat())
-    assert completion.attempts == 2
+    assert 25 < completion.hold <= 30
 
 
-def test_call_that_failed_for_good_says_status_and_message():
+def test_a_call_that_is_wrong_says_status_and_message_and_is_not_retryable():
     body = {"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long"}}
     with (
         ModelServer(faults=lambda _: Fault(status=400, body=body)) as server,
-        pytest.raises(CallError, match="HTTP 400: prompt is too long"),
+        pytest.raises(CallError, match="HTTP 400: prompt is too long") as caught,
     ):
         run_with(open_provider(server), chat())
+    assert not caught.value.retryable
+
+
+def test_there_is_no_light_client_for_this_protocol():
+    with pytest.raises(UsageError, match=r"client = 'light'; anthropic models have only \"official\""):
+        AnthropicProvider(make_spec("anthropic/m", client="light"))
+    assert AnthropicProvider(make_spec("anthropic/m", client="official")).url == "https://api.anthropic.com"
 
 
 def test_an_answer_without_content_is_a_call_error():

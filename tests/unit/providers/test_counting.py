@@ -31,7 +31,7 @@ def test_estimate_is_a_quarter_of_the_characters_rounded_up(text, system):
 def test_an_unknown_model_is_estimated_without_client_key_or_server():
     provider = OpenAIProvider(make_spec("openai/no-such-model-xyz"))
     assert asyncio.run(provider.count_tokens(bare("12345"))) == (2, "approximation: characters / 4")
-    assert provider._client is None
+    assert provider._wire is None
 
 
 def test_tiktoken_counts_where_it_knows_the_model(monkeypatch):

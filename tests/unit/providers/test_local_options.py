@@ -28,7 +28,7 @@ def test_options_of_the_client_are_left_to_it():
 
 
 def test_unknown_option_names_the_known_ones():
-    with pytest.raises(UsageError, match=r"'slot'; known: slots, threads, context, gpu_layers, timeout"):
+    with pytest.raises(UsageError, match=r"'slot'; known: slots, threads, context, gpu_layers, client, timeout"):
         read_options(replace(LOCAL, options={"slot": 2}))
 
 

@@ -1,7 +1,6 @@
-"""The real `openai` client against a real HTTP server."""
+"""The provider of OpenAI's protocol, by either client, against a real HTTP server."""
 
 import time
-from dataclasses import replace
 
 import pytest
 from provider_cases import attach_with, bare, chat, make_spec, run_with
@@ -22,6 +21,11 @@ def server():
 
 def open_provider(server, model="m", **options):
     return OpenAIProvider(make_spec(f"openai/{model}@{server.url}", **options))
+
+
+@pytest.fixture(params=["light", "official"])
+def client(request):
+    return request.param
 
 
 def choice(**parts):
@@ -66,19 +70,21 @@ def test_omitted_parameters_are_never_sent_and_disclosed(server):
 
 def test_openai_itself_is_sent_max_completion_tokens():
     provider = OpenAIProvider(make_spec("openai/m"), api_key=KEY)
-    assert provider._build_chat(chat(max_tokens=5), provider._guess_limit_name())["max_completion_tokens"] == 5
+    assert provider._build_chat(chat(max_tokens=5), provider._limit_name)["max_completion_tokens"] == 5
 
 
-def test_a_server_that_wants_the_other_limit_gets_it_from_then_on():
+def test_a_server_that_wants_the_other_limit_gets_it_from_then_on(client):
     message = (
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
     )
     faults = lambda request: Fault(status=400, message=message) if "max_tokens" in (request.body or {}) else None  # noqa: E731
-    with ModelServer(faults=faults) as server:
-        first, second = run_with(open_provider(server), chat(max_tokens=5), chat(max_tokens=6))
+    with ModelServer(faults=faults, latency=0.05) as server:
+        first, second = run_with(open_provider(server, client=client), chat(max_tokens=5), chat(max_tokens=6))
         sent = [set(post.body) & {"max_tokens", "max_completion_tokens"} for post in server.posts]
     assert sent == [{"max_tokens"}, {"max_completion_tokens"}, {"max_completion_tokens"}]
-    assert (first.attempts, second.attempts) == (2, 1)
+    # both requests of the first call are in its time
+    assert first.timing.total >= first.timing.first_byte >= 0.1 > second.timing.total
+    assert first.timing.connect > 0.0 == second.timing.connect
 
 
 def test_the_key_of_the_environment_is_sent_and_a_placeholder_without(server, monkeypatch):
@@ -107,12 +113,12 @@ def test_completion_carries_everything_the_server_said(server):
     assert completion.response_id.startswith("id-")
     assert completion.stop_reason == "length"
     assert completion.usage == Usage(input_tokens=2, output_tokens=2, cached_tokens=1)
-    assert completion.attempts == 1
+    assert completion.hold == 0.0
 
 
-def test_timing_is_measured_on_the_wire():
+def test_timing_is_measured_on_the_wire(client):
     with ModelServer(latency=0.1) as server:
-        first, second = run_with(open_provider(server), chat(), chat())
+        first, second = run_with(open_provider(server, client=client), chat(), chat())
     assert 0 < first.timing.connect < first.timing.first_byte <= first.timing.total
     assert second.timing.connect == 0.0
     assert second.timing.first_byte >= 0.1
@@ -166,74 +172,117 @@ def test_tokens_that_read_alike_keep_the_likelier_value():
 # --- what goes wrong in a call
 
 
-def test_client_retries_and_the_attempts_are_counted():
-    with ModelServer(faults=fail_first(2, Fault(status=500, headers={"retry-after-ms": "1"}))) as server:
-        (completion,) = run_with(open_provider(server), chat())
-    assert completion.attempts == 3
+def fail(server, *requests, **options):
+    """Return the error of a call, and see that it was one attempt."""
+    with pytest.raises(CallError) as caught:
+        run_with(open_provider(server, **options), *(requests or (chat(),)))
+    assert len(server.posts) <= 1
+    return caught.value
 
 
-def test_call_that_failed_for_good_says_status_message_and_attempts():
-    fault = Fault(status=503, message="overloaded " * 100, headers={"retry-after-ms": "1"})
+def test_a_failed_attempt_is_left_to_the_engine(client):
+    fault = Fault(status=503, message="overloaded " * 100, headers={"retry-after-ms": "1500"})
     with ModelServer(faults=lambda _: fault) as server:
-        with pytest.raises(CallError, match="HTTP 503 after 2 attempts: overloaded") as caught:
-            run_with(open_provider(server, max_retries=1), chat())
-        assert len(server.posts) == 2
-    assert caught.value.attempts == 2
-    assert len(str(caught.value)) < 420
+        error = fail(server, client=client)
+    assert ": HTTP 503: overloaded overloaded" in str(error)
+    assert len(str(error)) < 420
+    assert (error.status, error.retryable, error.overloaded, error.wait) == (503, True, True, 1.5)
+
+
+def test_what_the_server_rejects_is_not_retryable(client):
+    with ModelServer(faults=lambda _: Fault(status=422, message="no such parameter")) as server:
+        error = fail(server, client=client)
+    assert (error.status, error.retryable, error.overloaded, error.wait) == (422, False, False, None)
+
+
+def test_rate_limits_of_a_failure_and_of_an_answer_are_passed_on(client):
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m0.5s"}
+    with ModelServer(headers=headers) as server:
+        (completion,) = run_with(open_provider(server, client=client), chat())
+        server.requests.clear()
+        server.faults = lambda _: Fault(status=429)
+        error = fail(server, client=client)
+    assert completion.hold == 60.5
+    assert (error.wait, error.overloaded) == (60.5, True)
+
+
+def test_used_up_quota_is_not_retryable(client):
+    body = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+    with ModelServer(faults=lambda _: Fault(status=429, body=body)) as server:
+        error = fail(server, client=client)
+    assert (error.retryable, error.overloaded) == (False, False)
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"),
+    ("fault", "expected", "retryable"),
     [
-        (Fault(body=b'{"choices": [{"mess'), "not JSON but application/json"),
-        (Fault(body=b"<html>hi</html>", headers={"Content-Type": "text/html"}), "not JSON but text/html"),
-        (Fault(body=[1]), "no JSON object"),
-        (Fault(body={"error": {"message": "out of credit"}}), "out of credit"),
-        (Fault(body={"choices": []}), "has no choices"),
-        (Fault(body={"choices": [{"finish_reason": "stop"}]}), "has no message"),
-        (Fault(body={"choices": [{"message": {"content": ["x"]}}]}), "content is list"),
-        (Fault(patch=choice(message={"content": "A"}, logprobs={"content": [{}]})), "of no known form"),
+        (Fault(body=b'{"choices": [{"mess'), "not JSON but application/json", True),
+        (Fault(body=b"<html>hi</html>", headers={"Content-Type": "text/html"}), "not JSON but text/html", True),
+        (Fault(body=b"\xff\xfe"), "not JSON", True),
+        (Fault(body=b"[" * 100_000), "not JSON", True),
+        (Fault(body=b""), "the answer is empty", True),
+        (Fault(body=b" \n"), "the answer is empty", True),
+        (Fault(body=[1]), "no JSON object", True),
+        (Fault(body={"choices": []}), "has no choices", True),
+        (Fault(body={"choices": [{"finish_reason": "stop"}]}), "has no message", True),
+        (Fault(body={"error": {"message": "out of credit"}}), "HTTP 200: with an error in its body: out of", True),
+        (Fault(body={"error": {"message": "bad", "code": 400}}), "HTTP 200: with an error in its body: bad", False),
+        (Fault(body={"choices": [{"message": {"content": ["x"]}}]}), "content is list", False),
+        (Fault(patch=choice(message={"content": "A"}, logprobs={"content": [{}]})), "of no known form", False),
     ],
 )
-def test_broken_answers_are_call_errors_that_say_what_is_broken(fault, expected):
-    with ModelServer(faults=lambda _: fault) as server, pytest.raises(CallError, match=expected) as caught:
-        run_with(open_provider(server), chat())
-    assert caught.value.attempts == 1
+def test_broken_answers_are_call_errors_that_say_what_is_broken(client, fault, expected, retryable):
+    with ModelServer(faults=lambda _: fault) as server:
+        error = fail(server, client=client)
+    assert expected in str(error)
+    assert error.retryable == retryable
+    assert not isinstance(error, RefusedError)
 
 
 @pytest.mark.parametrize("fault", [Fault(close=True), Fault(truncate=True)])
-def test_cut_connections_are_retried_then_reported(fault):
-    with (
-        ModelServer(faults=lambda _: fault) as server,
-        pytest.raises(CallError, match="no answer: ") as caught,
-    ):
-        run_with(open_provider(server, max_retries=0), chat())
-    assert caught.value.attempts == 1
+def test_cut_connections_are_retryable(client, fault):
+    with ModelServer(faults=lambda _: fault) as server:
+        error = fail(server, client=client)
+    assert ": no answer: " in str(error)
+    assert (error.status, error.retryable, error.overloaded) == (None, True, False)
 
 
-def test_slow_server_meets_the_timeout_option():
+def test_no_server_is_retryable(client):
+    with ModelServer() as server:
+        url = server.url
+    with pytest.raises(CallError, match="no answer: Connection refused") as caught:
+        run_with(OpenAIProvider(make_spec("openai/m@" + url, client=client)), chat())
+    assert caught.value.retryable
+
+
+def test_slow_server_meets_the_timeout_option(client):
     with ModelServer(latency=5) as server:
         started = time.perf_counter()
-        with pytest.raises(CallError, match="no answer in time"):
-            run_with(open_provider(server, timeout=0.2, max_retries=0), chat())
+        error = fail(server, client=client, timeout=0.2)
+    assert "no answer in time" in str(error)
+    assert error.retryable
     assert time.perf_counter() - started < 3
 
 
-def test_text_that_utf8_cannot_carry_is_a_call_error(server):
-    with pytest.raises(CallError, match="surrogates not allowed"):
-        run_with(open_provider(server), chat("bad \ud800"))
+def test_text_that_utf8_cannot_carry_is_a_call_error_that_stays(server, client):
+    error = fail(server, chat("bad \ud800"), client=client)
+    assert "not sent: " in str(error)
+    assert "surrogates not allowed" in str(error)
+    assert not error.retryable
+    assert server.posts == []
 
 
-def test_no_traceback_holds_the_key_a_server_echoes(monkeypatch):
+@pytest.mark.parametrize("status", [200, 400])
+def test_no_traceback_holds_the_key_a_server_echoes(monkeypatch, client, status):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    fault = Fault(status=400, message=f"Incorrect API key provided: {KEY}")
-    with ModelServer(faults=lambda _: fault) as server, pytest.raises(CallError) as caught:
-        run_with(open_provider(server), chat())
-    assert KEY not in str(caught.value)
-    assert caught.value.__context__ is None
+    fault = Fault(status=status, body={"error": {"message": f"Incorrect API key provided: {KEY}"}})
+    with ModelServer(faults=lambda _: fault) as server:
+        error = fail(server, client=client)
+    assert KEY not in str(error)
+    assert error.__context__ is None
 
 
-@pytest.mark.parametrize("options", [{"timeout": "soon"}, {"max_retries": -1}, {"timeout": True}])
+@pytest.mark.parametrize("options", [{"timeout": "soon"}, {"timeout": 0}, {"timeout": True}, {"client": "mine"}])
 def test_wrong_options_are_usage_errors(options):
     with pytest.raises(UsageError, match=next(iter(options))):
         OpenAIProvider(make_spec("openai/m", **options))
@@ -246,11 +295,18 @@ def test_an_address_that_is_none_is_a_usage_error(monkeypatch, url):
         OpenAIProvider(make_spec("openai/m"))
 
 
+def test_an_address_with_a_query_is_refused_without_showing_it(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://host.example/v1?api-key=hunter2")
+    with pytest.raises(UsageError, match="without a query") as caught:
+        OpenAIProvider(make_spec("openai/m"))
+    assert "hunter2" not in str(caught.value)
+
+
 def test_making_the_client_is_no_time_of_the_first_call():
     class SlowlyMade(OpenAIProvider):
-        def _open_client(self):
+        def _open_wire(self):
             time.sleep(0.5)
-            return super()._open_client()
+            return super()._open_wire()
 
     with ModelServer() as server:
         (completion,) = run_with(SlowlyMade(make_spec(f"openai/m@{server.url}")), chat())
@@ -300,12 +356,11 @@ def test_a_server_that_declares_itself_a_mock_is_one(where):
 
 
 def test_no_server_is_told_at_once():
-    # with the client's own retries and their back-off this would take more than 10 s
-    provider = OpenAIProvider(replace(make_spec("openai/any@http://127.0.0.1:9/v1"), options={"max_retries": 6}))
+    provider = OpenAIProvider(make_spec("openai/any@http://127.0.0.1:9/v1"))
     started = time.perf_counter()
     with pytest.raises(AttachError) as caught:
         attach_with(provider, chat())
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 2
     assert str(caught.value) == (
         "openai/any@http://127.0.0.1:9/v1: no answer from http://127.0.0.1:9/v1 (Connection refused); "
         "is the server running, and is this its address?"
@@ -390,6 +445,32 @@ def test_a_server_without_a_list_of_models_attaches(server):
     server.models = False
     identity = attach_with(open_provider(server), chat())
     assert identity.details["models_listed"] is False
+
+
+def test_a_probe_that_fails_in_passing_is_sent_again():
+    with ModelServer(model="m", faults=fail_first(2, Fault(status=500, headers={"retry-after-ms": "1"}))) as server:
+        assert attach_with(open_provider(server), chat()).kind == "real"
+        assert len(server.posts) == 3
+
+
+def test_a_probe_that_keeps_failing_is_told_with_the_last_answer():
+    fault = Fault(status=429, message="slow down", headers={"retry-after-ms": "1"})
+    with (
+        ModelServer(model="m", faults=lambda seen: fault if seen.body else None) as server,
+        pytest.raises(AttachError, match="HTTP 429: slow down; the rate or the quota of this key is used up"),
+    ):
+        attach_with(open_provider(server), chat())
+    assert len(server.posts) == 4
+
+
+def test_a_probe_is_not_waited_for_longer_than_the_attachment_may_take():
+    fault = Fault(status=429, message="slow down", headers={"retry-after": "60"})
+    with (
+        ModelServer(model="m", faults=lambda seen: fault if seen.body else None) as server,
+        pytest.raises(AttachError, match="HTTP 429: slow down"),
+    ):
+        attach_with(open_provider(server), chat())
+    assert len(server.posts) == 1
 
 
 def test_nothing_to_probe_with_proves_nothing(server):

@@ -4,8 +4,10 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import serving
 from provider_cases import make_spec
 
 from pytest_lleval.core.errors import AttachError, UnknownNameError, UsageError
@@ -44,12 +46,32 @@ def test_connection_limits_follow_the_provider():
     assert registry.connection_limit(make_spec("local/smollm2-135m")) == 1
 
 
-@pytest.mark.parametrize("package", ["openai", "anthropic"])
-def test_a_missing_client_names_the_extra(monkeypatch, package):
+def hide_packages(monkeypatch, *packages):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find(name))
-    with pytest.raises(UsageError, match=rf"pip install 'pytest-lleval\[{package}\]'"):
-        registry.open_provider(make_spec(f"{package}/m"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in packages else find(name))
+
+
+@pytest.mark.parametrize(
+    ("spec", "package", "extra"),
+    [
+        (make_spec("openai/m"), "aiohttp", "openai"),
+        (make_spec("openai/m", client="official"), "openai", "openai"),
+        (make_spec("anthropic/m"), "anthropic", "anthropic"),
+        (make_spec("local/smollm2-135m"), "aiohttp", "local"),
+    ],
+)
+def test_a_missing_client_names_the_extra(monkeypatch, spec, package, extra):
+    hide_packages(monkeypatch, package)
+    with pytest.raises(UsageError, match=rf"needs the package '{package}'; pip install 'pytest-lleval\[{extra}\]'"):
+        registry.open_provider(spec)
+
+
+def test_each_client_of_openais_protocol_does_without_the_other(monkeypatch):
+    with monkeypatch.context() as patch:
+        hide_packages(patch, "openai")
+        assert type(registry.open_provider(make_spec("openai/m"))) is OpenAIProvider
+    hide_packages(monkeypatch, "aiohttp")
+    assert type(registry.open_provider(make_spec("openai/m", client="official"))) is OpenAIProvider
 
 
 @pytest.fixture
@@ -86,7 +108,22 @@ def test_choosing_a_provider_imports_no_client():
     code = (
         "import sys; from pytest_lleval.core.settings import parse_model; from pytest_lleval.providers import registry;"
         "[registry.open_provider(parse_model('t', name)) for name in ('mock/echo', 'openai/m', 'anthropic/m')];"
-        "sys.exit(','.join({'openai', 'anthropic', 'httpx2', 'pytest', 'numpy'} & set(sys.modules)) or 0)"
+        "sys.exit(','.join({'openai', 'anthropic', 'httpx2', 'aiohttp', 'pytest', 'numpy'} & set(sys.modules)) or 0)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_light_client_never_imports_the_official_one():
+    code = (
+        "import asyncio, sys, serving; from provider_cases import chat, make_spec, run_with;"
+        "from pytest_lleval.providers.registry import open_provider;"
+        "server = serving.ModelServer().__enter__();"
+        "run_with(open_provider(make_spec('openai/m@' + server.url)), chat()); server.close();"
+        "sys.exit(','.join({'openai', 'httpx', 'httpx2', 'pydantic'} & set(sys.modules)) or 0)"
+    )
+    tests = str(Path(serving.__file__).parent)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, cwd=tests
+    )
     assert (result.returncode, result.stderr) == (0, "")
