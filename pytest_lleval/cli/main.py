@@ -12,13 +12,16 @@ from ..core.errors import LlevalError
 from ..core.settings import ModelSpec
 from ..execution.rundir import REPORT, find_run, write_json
 from ..providers.local_models import CATALOGUE, find_model
+from ..reports.escaping import escape_text
 from ..reports.machine import encode_report
-from ..reports.terminal import escape_text, render_run
+from ..reports.terminal import render_run
 from ..reports.view import load_view
 from ..suites.humaneval_data import HUMANEVAL
 from ..suites.registry import find_suites, list_suites
 from ..suites.sources import load_dataset
 from ..support.assets import fetch_asset
+from .cache import add_cache_actions
+from .output import say
 
 __all__ = ["main"]
 
@@ -53,30 +56,31 @@ def _make_parser() -> argparse.ArgumentParser:
     report.add_argument("run_name", nargs="?", default="", metavar="RUN", help="path or name (default: the newest)")
     report.add_argument("--json", action="store_true", help="print the machine-readable report")
     report.set_defaults(run=_report_run)
+    add_cache_actions(commands.add_parser("cache", help="look at the response cache, or remove answers from it"))
     return parser
 
 
 def _list_suites(_: argparse.Namespace) -> None:
     for entry in list_suites():
-        _say(f"{entry.name:<12} {entry.summary or entry.problem}")
+        say(f"{entry.name:<12} {entry.summary or entry.problem}")
         for parameter in entry.parameters:
-            _say(f"{'':<12}   {parameter}")
-    _say("")
-    _say("built-in models: " + ", ".join(f"local/{name}" for name in CATALOGUE))
+            say(f"{'':<12}   {parameter}")
+    say("")
+    say("built-in models: " + ", ".join(f"local/{name}" for name in CATALOGUE))
 
 
 def _fetch_names(parsed: argparse.Namespace) -> None:
     for name in parsed.names:
         provider, _, model = name.partition("/")
         if provider == "local" and model:
-            _say(f"{name}: {find_model(ModelSpec(provider=provider, model=model), _show_progress).path}")
+            say(f"{name}: {find_model(ModelSpec(provider=provider, model=model), _show_progress).path}")
             continue
         if name == HUMANEVAL.name:
-            _say(f"{name}: {fetch_asset(HUMANEVAL, _show_progress)} (data only: there is no suite for it yet)")
+            say(f"{name}: {fetch_asset(HUMANEVAL, _show_progress)} (data only: there is no suite for it yet)")
             continue
         for chosen in find_suites([name], {}):
             dataset = load_dataset(chosen, _show_progress)
-            _say(f"{name}: {len(dataset.samples):,} samples, edition {dataset.edition}, from {dataset.origin}")
+            say(f"{name}: {len(dataset.samples):,} samples, edition {dataset.edition}, from {dataset.origin}")
 
 
 def _report_run(parsed: argparse.Namespace) -> None:
@@ -85,10 +89,10 @@ def _report_run(parsed: argparse.Namespace) -> None:
     report = encode_report(view)
     write_json(run / REPORT, report)
     if parsed.json:
-        _say(json.dumps(report, indent=1, sort_keys=True))
+        say(json.dumps(report, indent=1, sort_keys=True))
         return
     for line in render_run(view):
-        _say(line.text)
+        say(line.text)
 
 
 def _show_progress(label: str, done: int, total: int | None) -> None:
@@ -96,9 +100,3 @@ def _show_progress(label: str, done: int, total: int | None) -> None:
         sys.stderr.write(f"\r{label}: {done / 1e6:,.1f}" + (f" of {total / 1e6:,.1f} MB" if total else " MB"))
         if total is not None and done >= total:
             sys.stderr.write("\n")
-
-
-def _say(text: str) -> None:
-    # a group's name may be written in letters that the terminal's encoding does not have
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
