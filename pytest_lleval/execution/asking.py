@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ..core.contracts import Provider
-from ..core.errors import CallError, LlevalError, RefusedError
-from ..core.records import Case, Cause, Completion, Record, Request, Score
+from ..core.contracts import Scorer
+from ..core.errors import BudgetError, LlevalError, RefusedError, SuiteError
+from ..core.records import Case, Cause, Completion, Record, Request, Sample, Score
 from ..core.settings import Settings
 from ..suites.definition import Dataset, Suite
 from ..suites.prompting import build_request
 from ..support.seeds import derive_seed
+from .calling import Called, Caller, Calling
 
-__all__ = ["Asker", "Backend", "Plan"]
+__all__ = ["Asker", "Plan", "score_completion"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,38 +28,33 @@ class Plan:
     dataset: Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backend:
-    """A provider with the number of requests this process may have in flight to it."""
-
-    provider: Provider
-    connections: asyncio.Semaphore
-
-
 class Asker:
     """Turns cases into records; one a worker, used on the pipeline's loop.
 
     :param plans: by suite name
-    :param backends: by model name
+    :param callers: by model name
     :param settings: of the run
     :param worker: the name of this process in records
     :param done: case id and epoch of what a resumed run has already
+    :param sink: gets each record as soon as it is there, on the pipeline's loop
     """
 
     def __init__(
         self,
         *,
         plans: Mapping[str, Plan],
-        backends: Mapping[str, Backend],
+        callers: Mapping[str, Caller],
         settings: Settings,
         worker: str = "main",
         done: frozenset[tuple[str, int]] = frozenset(),
+        sink: Callable[[Record], None] | None = None,
     ) -> None:
         self._plans = plans
-        self._backends = backends
+        self._callers = callers
         self._settings = settings
         self._worker = worker
         self._done = done
+        self._sink = sink
 
     async def ask(self, case: Case, wanted: Callable[[], bool] | None = None) -> tuple[Record, ...]:
         """Ask every epoch of a case that is not done yet.
@@ -65,39 +62,57 @@ class Asker:
         :param wanted: asked right before a request is sent, which may be long after the case was begun
         :raises asyncio.CancelledError: when the case is not wanted any more
         """
-        epochs = [epoch for epoch in range(1, self._settings.epochs + 1) if (case.id, epoch) not in self._done]
+        epochs = self.missing_epochs(case)
+        if len(epochs) == 1:
+            return (await self._ask_epoch(case, epochs[0], wanted),)
         return tuple(await asyncio.gather(*(self._ask_epoch(case, epoch, wanted) for epoch in epochs)))
 
-    def missing_epochs(self, case: Case) -> bool:
-        """Tell whether any epoch of a case is still to be asked."""
-        return any((case.id, epoch) not in self._done for epoch in range(1, self._settings.epochs + 1))
+    def missing_epochs(self, case: Case) -> list[int]:
+        """Return the epochs of a case that are still to be asked."""
+        return [epoch for epoch in range(1, self._settings.epochs + 1) if (case.id, epoch) not in self._done]
 
     async def _ask_epoch(self, case: Case, epoch: int, wanted: Callable[[], bool] | None) -> Record:
-        plan = self._plans[case.suite]
-        blank = Record(
+        record = await self._measure(case, epoch, wanted)
+        if self._sink is not None:
+            self._sink(record)
+        return record
+
+    async def _measure(self, case: Case, epoch: int, wanted: Callable[[], bool] | None) -> Record:
+        started = time.time()
+        request: Request | None = None
+        called = Called()
+        scores: tuple[Score, ...] = ()
+        cause: Cause | None = None
+        error = ""
+        try:
+            request = self.build(case, epoch)
+            calling = Calling(case=case.id, epoch=epoch, request=request, wanted=wanted)
+            called = await self._callers[case.model].call(calling)
+            if called.completion is None:
+                raise called.error or LlevalError(f"{case.model}: neither a completion nor an error came back")
+            scores = score_completion(self._plans[case.suite].suite, case.sample, called.completion)
+        except LlevalError as problem:
+            cause, error = _name_cause(problem), _describe(problem, called)
+        except Exception as problem:  # noqa: BLE001  # of a foreign provider or prompt: one case's loss, not the run's
+            cause, error = "error", f"{_find_place(problem)}: {type(problem).__name__}: {problem}"
+        return Record(
             case=case.id,
             suite=case.suite,
             sample=case.sample.id,
             group=case.sample.group,
             model=case.model,
             epoch=epoch,
-            outcome="unscored",
+            outcome="unscored" if cause else "scored",
+            cause=cause,
+            error=error,
+            scores=scores,
+            request=request,
+            completion=called.completion,
+            failures=called.failures,
             target=case.sample.targets,
             worker=self._worker,
-            started=time.time(),
+            started=started,
         )
-        try:
-            request = self.build(case, epoch)
-        except LlevalError as error:
-            return _fail(blank, "error", error)
-        blank = replace(blank, request=request)
-        try:
-            completion = await self._call(self._backends[case.model], request, wanted)
-        except RefusedError as error:
-            return _fail(blank, "refused", error)
-        except CallError as error:
-            return _fail(blank, "error", error)
-        return _score(replace(blank, completion=completion), plan.suite, case, completion)
 
     def build(self, case: Case, epoch: int = 1) -> Request:
         """Build the request of one epoch, with the seed that belongs to it."""
@@ -105,24 +120,25 @@ class Asker:
         seed = derive_seed(self._settings.seed, plan.suite.name, plan.suite.version, case.sample.id, epoch)
         return build_request(plan.suite, plan.dataset, case.sample, self._settings, seed)
 
-    async def _call(self, backend: Backend, request: Request, wanted: Callable[[], bool] | None) -> Completion:
-        waiting = time.perf_counter()
-        async with backend.connections:
-            if wanted is not None and not wanted():
-                raise asyncio.CancelledError
-            queued = time.perf_counter() - waiting
-            completion = await backend.provider.complete(request)
-        return replace(completion, timing=replace(completion.timing, queued=queued))
 
+def score_completion(suite: Suite, sample: Sample, completion: Completion) -> tuple[Score, ...]:
+    """Score a completion by every scorer of a suite.
 
-def _score(record: Record, suite: Suite, case: Case, completion: Completion) -> Record:
+    :raises SuiteError: when a scorer fails or returns what is no score
+    """
     scores: list[Score] = []
     for scorer in suite.scorers:
         try:
-            scores.append(_check_score(scorer(case.sample, completion)))
-        except Exception as error:  # noqa: BLE001  # a user's scorer may raise anything; the answer must not be lost
-            return _fail(record, "error", error, f"scorer {scorer.name!r} of suite {suite.name!r} failed: ")
-    return replace(record, outcome="scored", scores=tuple(scores))
+            scores.append(_check_score(scorer(sample, completion)))
+        except LlevalError as error:
+            raise SuiteError(_name_scorer(scorer, suite) + str(error)) from error
+        except Exception as error:  # a user's scorer may raise anything; the answer must not be lost
+            raise SuiteError(f"{_name_scorer(scorer, suite)}{type(error).__name__}: {error}") from error
+    return tuple(scores)
+
+
+def _name_scorer(scorer: Scorer, suite: Suite) -> str:
+    return f"scorer {scorer.name!r} of suite {suite.name!r} failed: "
 
 
 def _check_score(score: object) -> Score:
@@ -138,6 +154,18 @@ def _check_score(score: object) -> Score:
     return replace(score, value=float(score.value))
 
 
-def _fail(record: Record, cause: Cause, error: Exception, prefix: str = "") -> Record:
-    text = str(error) if isinstance(error, LlevalError) else f"{type(error).__name__}: {error}"
-    return replace(record, outcome="unscored", cause=cause, error=prefix + text)
+def _name_cause(error: LlevalError) -> Cause:
+    if isinstance(error, RefusedError):
+        return "refused"
+    return "budget" if isinstance(error, BudgetError) else "error"
+
+
+def _find_place(error: Exception) -> str:
+    """Return file and line where an error nobody expected was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
+
+
+def _describe(error: LlevalError, called: Called) -> str:
+    tries = len(called.failures)
+    return f"{error} (after {tries} attempts)" if tries > 1 and called.completion is None else str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,10 +11,13 @@ from dataclasses import replace
 from ..core.contracts import HostService, Progress
 from ..core.records import BackendIdentity, Request
 from ..core.settings import ModelSpec, Settings
-from ..providers.registry import connection_limit, open_provider, start_service
-from .asking import Backend
+from ..providers.registry import connection_limit, open_provider, read_max_retries, start_service
+from .cache import ResponseCache
+from .calling import Backend, Caller, Outlet
+from .concurrency import AdaptiveLimiter
+from .context import Attached, RunContext
 
-__all__ = ["attach_models", "open_backends", "share_connections", "start_services"]
+__all__ = ["attach_models", "open_callers", "share_connections", "start_services"]
 
 Connections = dict[str, dict[str, str]]
 
@@ -58,32 +62,48 @@ async def _attach_all(
     return tuple(identities)
 
 
-def open_backends(
-    settings: Settings, connections: Mapping[str, Mapping[str, str]], share: Mapping[str, int]
-) -> dict[str, Backend]:
-    """Open this process's providers.
+def open_callers(
+    context: RunContext, attached: Attached, share: Mapping[str, int], cache: ResponseCache | None, outlet: Outlet
+) -> dict[str, Caller]:
+    """Open this process's providers, by model name.
 
-    :param settings: of the run
-    :param connections: of the model servers, by model name
+    :param context: of the run
+    :param attached: what is known of its models
     :param share: how many requests this process may have in flight, by model name
+    :param cache: of responses; None where it is not used
+    :param outlet: hears what the run must know
     """
-    return {
-        spec.name: Backend(
-            provider=open_provider(spec, connections.get(spec.name)),
-            connections=asyncio.Semaphore(share[spec.name]),
+    callers = {}
+    for spec in context.settings.models:
+        backend = Backend(
+            provider=open_provider(spec, context.connections.get(spec.name)),
+            model=spec.name,
+            limiter=_open_limiter(spec.name, share[spec.name], context.workers, outlet),
+            retries=read_max_retries(spec),
+            outlet=outlet,
+            cache=cache,
+            scope=attached.scopes.get(spec.name),
+            inside=spec.name in attached.inside,
         )
-        for spec in settings.models
-    }
+        callers[spec.name] = Caller(backend, context.settings.deadline)
+    return callers
+
+
+def _open_limiter(model: str, connections: int, workers: int, outlet: Outlet) -> AdaptiveLimiter:
+    def note(limit: int, cause: str) -> None:
+        outlet.note_limit(model, time.time(), limit, cause)
+
+    return AdaptiveLimiter(connections, processes=workers, on_change=note)
 
 
 def share_connections(settings: Settings, worker: int = 0, workers: int = 1) -> dict[str, int]:
     """Return one worker's share of the requests a run may have in flight, by model name; at least one each.
 
-    :param worker: the worker's number, from 0
+    :param worker: the worker's number, from 0; one that replaces another counts on and takes its turn again
     :param workers: how many there are
     """
     shares = {}
     for spec in settings.models:
         whole, rest = divmod(settings.max_connections or connection_limit(spec), workers)
-        shares[spec.name] = max(1, whole + (worker < rest))
+        shares[spec.name] = max(1, whole + (worker % workers < rest))
     return shares

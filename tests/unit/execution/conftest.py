@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from pytest_lleval.core.contracts import Scorer
 from pytest_lleval.core.records import BackendIdentity, Case, Completion, Record, Request, Sample, Score, Timing
 from pytest_lleval.core.settings import ModelSpec, Settings
-from pytest_lleval.execution.asking import Asker, Backend, Plan
+from pytest_lleval.execution.asking import Asker, Plan
+from pytest_lleval.execution.calling import Backend, Caller
+from pytest_lleval.execution.concurrency import AdaptiveLimiter
+from pytest_lleval.execution.quota import QuotaClient
 from pytest_lleval.scoring.scorers import exact
 from pytest_lleval.suites.definition import Dataset, Suite
 
@@ -68,6 +72,41 @@ class ScriptedProvider:
         self.closed += 1
 
 
+class KeepingOutlet:
+    """Keeps what a process that asks has to say."""
+
+    worker = "gw3"
+    number = 0
+
+    def __init__(self, quota: QuotaClient | None = None) -> None:
+        self.quota = quota
+        self.records: list[Record] = []
+        self.marked: list[str] = []
+        self.limits: list[tuple[str, int, str]] = []
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        raise NotImplementedError
+
+    def record(self, record: Record) -> None:
+        self.records.append(record)
+
+    def mark(self, case: str) -> None:
+        self.marked.append(case)
+
+    def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
+        self.limits.append((model, limit, cause))
+
+
+def make_caller(
+    provider: ScriptedProvider, outlet: KeepingOutlet | None = None, *, deadline: float = 60, **changes: Any
+) -> Caller:
+    """A caller of the one model; `changes` are laid over its backend's fields."""
+    limiter = AdaptiveLimiter(changes.pop("connections", 8))
+    outlet = outlet or KeepingOutlet()
+    values: dict[str, Any] = {"provider": provider, "model": MODEL.name, "limiter": limiter, "outlet": outlet}
+    return Caller(Backend(**{**values, **changes}), deadline)
+
+
 def make_asker(
     provider: ScriptedProvider,
     *,
@@ -76,6 +115,7 @@ def make_asker(
     connections: int = 8,
     done: frozenset[tuple[str, int]] = frozenset(),
     changes: Mapping[str, object] | None = None,
+    sink: Callable[[Record], None] | None = None,
 ) -> Asker:
     """An asker of the suite `s` with one model; `changes` are laid over the suite's fields."""
     values: dict[str, object] = {"name": "s", "version": "1", "dataset": (), "scorers": scorers or [exact()]}
@@ -83,10 +123,11 @@ def make_asker(
     plan = Plan(suite=suite, dataset=Dataset(name="s", edition="inline", samples=()))
     return Asker(
         plans={"s": plan},
-        backends={MODEL.name: Backend(provider=provider, connections=asyncio.Semaphore(connections))},
+        callers={MODEL.name: make_caller(provider, connections=connections)},
         settings=settings or Settings(suites=("s",), models=(MODEL,)),
         worker="gw3",
         done=done,
+        sink=sink,
     )
 
 

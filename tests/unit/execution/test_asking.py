@@ -84,14 +84,14 @@ def test_the_version_of_a_suite_moves_its_seeds(case: Case) -> None:
 def test_epochs_a_run_has_already_are_not_asked(case: Case) -> None:
     provider = ScriptedProvider()
     asker = make_asker(provider, settings=make_settings(epochs=3), done=frozenset({(case.id, 1), (case.id, 3)}))
-    assert asker.missing_epochs(case)
+    assert asker.missing_epochs(case) == [2]
     assert [record.epoch for record in ask_all(asker, [case])] == [2]
     assert len(provider.requests) == 1
     assert not make_asker(provider, done=frozenset({(case.id, 1)})).missing_epochs(case)
 
 
 @pytest.mark.parametrize(
-    ("error", "cause"), [(CallError("HTTP 500: overloaded", 3), "error"), (RefusedError("it declined"), "refused")]
+    ("error", "cause"), [(CallError("HTTP 500: overloaded"), "error"), (RefusedError("it declined"), "refused")]
 )
 def test_a_failed_call_is_unscored_with_its_cause(case: Case, error: CallError, cause: str) -> None:
     (record,) = ask_all(make_asker(fail_with(error)), [case])
@@ -101,9 +101,17 @@ def test_a_failed_call_is_unscored_with_its_cause(case: Case, error: CallError, 
     assert record.request is not None
 
 
-def test_an_error_that_is_no_failed_call_is_not_taken_for_one(case: Case) -> None:
-    with pytest.raises(KeyError):
-        ask_all(make_asker(fail_with(KeyError("a bug of the provider"))), [case])
+def test_an_error_nobody_expected_costs_one_case_and_says_where_it_was_raised(case: Case) -> None:
+    (record,) = ask_all(make_asker(fail_with(KeyError("a bug of the provider"))), [case])
+    assert (record.outcome, record.cause) == ("unscored", "error")
+    assert f"{__file__}:" in record.error
+    assert "KeyError: 'a bug of the provider'" in record.error
+
+
+def test_each_record_is_handed_on_as_soon_as_it_is_there(case: Case) -> None:
+    kept: list[Record] = []
+    records = ask_all(make_asker(ScriptedProvider(), settings=make_settings(epochs=3), sink=kept.append), [case])
+    assert sorted(kept, key=lambda record: record.epoch) == records
 
 
 def test_a_prompt_that_fails_is_unscored_and_sends_nothing(case: Case) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,10 @@ from pytest_lleval.core.errors import AttachError
 from pytest_lleval.core.records import BackendIdentity, Request
 from pytest_lleval.core.settings import ModelSpec, Settings
 from pytest_lleval.execution import attaching
-from pytest_lleval.execution.attaching import attach_models, open_backends, share_connections, start_services
+from pytest_lleval.execution.attaching import attach_models, open_callers, share_connections, start_services
+from pytest_lleval.execution.context import Attached, RunContext
+
+from .conftest import KeepingOutlet
 
 MOCKS = (ModelSpec(provider="mock", model="fixed:A"), ModelSpec(provider="mock", model="echo", alias="parrot"))
 LOCAL = ModelSpec(provider="local", model="smollm2-135m")
@@ -116,6 +120,16 @@ def test_the_limit_is_the_providers_own_unless_the_user_says_otherwise() -> None
     assert set(share_connections(Settings(models=models, max_connections=5)).values()) == {5}
 
 
-def test_backends_hold_as_many_requests_in_flight_as_the_share_says() -> None:
-    backends = open_backends(Settings(models=MOCKS), {}, {"mock/fixed:A": 2, "parrot": 1})
-    assert {name: backend.connections._value for name, backend in backends.items()} == {"mock/fixed:A": 2, "parrot": 1}
+def test_callers_know_their_share_their_retries_and_whether_the_model_runs_inside() -> None:
+    table = replace(MOCKS[1], options={**MOCKS[1].options, "max_retries": 3})
+    context = RunContext(
+        settings=Settings(models=(MOCKS[0], table), deadline=7),
+    )
+    attached = Attached(scopes={"mock/fixed:A": None, "parrot": "somebody"}, inside=frozenset({"parrot"}))
+    callers = open_callers(context, attached, {"mock/fixed:A": 2, "parrot": 1}, None, KeepingOutlet())
+    backends = {name: caller.backend for name, caller in callers.items()}
+    assert {name: backend.limiter.limit for name, backend in backends.items()} == {"mock/fixed:A": 2, "parrot": 1}
+    assert {name: backend.inside for name, backend in backends.items()} == {"mock/fixed:A": False, "parrot": True}
+    assert {name: backend.scope for name, backend in backends.items()} == {"mock/fixed:A": None, "parrot": "somebody"}
+    assert backends["parrot"].retries == 3
+    assert callers["parrot"].deadline == 7
