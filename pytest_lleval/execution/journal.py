@@ -1,7 +1,19 @@
-"""The journal: one line per epoch, appended and flushed as it arrives, by one process."""
+"""The journal: one line per epoch, appended and flushed as it arrives, by one process.
+
+Each line ends with a link, ``"chain"``: the sha256 of the link before it (nothing for the first line) and of the line
+itself without its link. A line that was changed, taken out or moved breaks the chain from there on.
+
+A line is the operating system's when `Journal.append` returns, so a killed process loses nothing. It is on the disk
+within a second of the next line, and all are when the journal is closed: that is what a power failure can cost.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,8 +28,12 @@ from .rundir import JOURNAL
 __all__ = ["Journal", "read_journal"]
 
 
+_SYNC_SECONDS = 1.0
+_LINK = re.compile(r',"chain":"([0-9a-f]{64})"\}$')
+
+
 class Journal:
-    """Appends lines to a run's ``samples.jsonl``.
+    """Appends lines to a run's ``samples.jsonl``; any thread may.
 
     :param run: the run directory
     :raises RunDirectoryError: when the file cannot be opened
@@ -25,8 +41,11 @@ class Journal:
 
     def __init__(self, run: Path) -> None:
         self.path = run / JOURNAL
+        self._guard = threading.Lock()
+        self._synced = time.monotonic()
         try:
             _cut_torn_line(self.path)
+            self._chain = _read_last_link(self.path)
             self._stream: IO[str] = self.path.open("a", encoding="ascii", newline="\n")
         except OSError as error:
             raise RunDirectoryError(self._explain(error)) from error
@@ -34,11 +53,20 @@ class Journal:
     def append(self, line: str) -> None:
         """Write one line and hand it to the operating system before returning.
 
+        :param line: a JSON object, as `dump_record` writes it
         :raises RunDirectoryError: when the disk is full or gone; nothing that was written before is lost
         """
+        with self._guard:
+            self._append(line)
+
+    def _append(self, line: str) -> None:
+        chain = _link(self._chain, line)
         try:
-            self._stream.write(line + "\n")
+            self._stream.write(f'{line[:-1]},"chain":"{chain}"}}\n')
             self._stream.flush()
+            self._chain = chain
+            if time.monotonic() - self._synced > _SYNC_SECONDS:
+                self._sync()
         except OSError as error:
             # closing tries to write once more, and fails the same way
             with suppress(OSError):
@@ -47,10 +75,17 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
-        try:
-            self._stream.close()
-        except OSError as error:
-            raise RunDirectoryError(self._explain(error)) from error
+        with self._guard:
+            try:
+                if not self._stream.closed:
+                    self._sync()
+                self._stream.close()
+            except OSError as error:
+                raise RunDirectoryError(self._explain(error)) from error
+
+    def _sync(self) -> None:
+        os.fsync(self._stream.fileno())
+        self._synced = time.monotonic()
 
     def __enter__(self) -> Journal:
         return self
@@ -68,20 +103,26 @@ class Journal:
         )
 
 
-def read_journal(run: Path) -> Iterator[Record]:
+def read_journal(run: Path, *, outline: bool = False) -> Iterator[Record]:
     """Yield the records of a run in the order they were written; a torn last line is left out.
 
     :param run: the run directory
-    :raises RunDirectoryError: when the file cannot be read or a line in the middle is broken
+    :param outline: leave out what was asked and answered, and keep the numbers: a tenth of the memory
+    :raises RunDirectoryError: when the file cannot be read, a line in the middle is broken, or the chain is
     """
-    path = run / JOURNAL
+    path, chain = run / JOURNAL, ""
     try:
         with path.open(encoding="ascii", errors="replace") as stream:
             for number, line in enumerate(stream, 1):
                 if not line.endswith("\n"):
                     return
                 try:
-                    yield load_record(line)
+                    body, link = _split_link(line)
+                    if link != (chain := _link(chain, body)):
+                        raise RunDirectoryError(
+                            "the chain of digests breaks here: a line was changed, moved or taken out"
+                        )
+                    yield load_record(body, outline=outline)
                 except RunDirectoryError as error:
                     raise RunDirectoryError(f"{path}:{number}: {error}") from error
     except FileNotFoundError:
@@ -90,9 +131,33 @@ def read_journal(run: Path) -> Iterator[Record]:
         raise RunDirectoryError(f"{path}: cannot be read ({error})") from error
 
 
+def _link(before: str, line: str) -> str:
+    return hashlib.sha256((before + line).encode("ascii", "replace")).hexdigest()
+
+
+def _split_link(line: str) -> tuple[str, str]:
+    """Return a line as it was appended, and its link."""
+    found = _LINK.search(line.rstrip("\n"))
+    if found is None:
+        # the record's own error says more, where it is none
+        load_record(line)
+        raise RunDirectoryError("the line has no link of the chain of digests")
+    return line[: found.start()] + "}", found[1]
+
+
+def _read_last_link(path: Path) -> str:
+    """Return the link the next line goes on from."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, 2) - 100))
+        found = _LINK.search(stream.read().decode("ascii", "replace").rstrip("\n"))
+    return found[1] if found else ""
+
+
 def _cut_torn_line(path: Path) -> None:
     """Cut off a last line that a killed process left without its end."""
-    if not path.exists() or not path.is_file():
+    if not path.is_file():
         return
     with path.open("rb+") as stream:
         size = stream.seek(0, 2)

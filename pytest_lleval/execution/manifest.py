@@ -24,6 +24,7 @@ def make_manifest(
     plan: RunPlan,
     identities: Sequence[BackendIdentity],
     environment: Mapping[str, Any],
+    disclosures: Sequence[Disclosure] = (),
 ) -> dict[str, Any]:
     """Describe a run that is about to start, in JSON values: as it will be read when the run is resumed."""
     described = {
@@ -32,7 +33,7 @@ def make_manifest(
         "settings": settings.encode(),
         "suites": plan.describe(),
         "models": [encode_identity(identity) for identity in identities],
-        "disclosures": [encode_disclosure(found) for found in _unique(plan.disclosures)],
+        "disclosures": [encode_disclosure(found) for found in _unique((*plan.disclosures, *disclosures))],
         "environment": dict(environment),
         "sessions": [],
     }

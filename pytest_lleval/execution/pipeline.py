@@ -12,41 +12,36 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
-from ..core.records import Case, Record
+from ..core.records import Case
 
-__all__ = ["Pipeline", "PipelineStatistics"]
+__all__ = ["Pipeline"]
 
+_R = TypeVar("_R")
 _T = TypeVar("_T")
-Records = tuple[Record, ...]
 #: asked right before a case is sent: whether it is still to be sent
 Wanted = Callable[[], bool]
 #: how long one wait lasts before pytest's thread looks for a signal (waits cannot be interrupted on Windows)
 _WAIT_SECONDS = 0.5
 _CLOSE_SECONDS = 10.0
+#: how long pytest's thread is left asleep after news: woken for every case it would take the interpreter from the loop
+#: each time, and the wire would wait
+_TELL_SECONDS = 0.02
 
 
-class PipelineStatistics(NamedTuple):
-    """How many cases were begun, how many of them are done, and how many results were taken."""
+class Pipeline(Generic[_R]):
+    """Asks cases concurrently and hands out what came of them in any order.
 
-    begun: int
-    done: int
-    taken: int
-
-
-class Pipeline:
-    """Asks cases concurrently and hands out their records in any order.
-
-    :param ask: turns a case into its records; runs on the pipeline's loop and bounds its own concurrency; raises
+    :param ask: what comes of a case; runs on the pipeline's loop and bounds its own concurrency; raises
         `asyncio.CancelledError` for a case that is no longer wanted when its turn to be sent comes
-    :param window: how many cases may be begun and not yet taken
+    :param window: how many cases may be begun and not yet answered
     :param finish: awaited on the loop when the pipeline closes
     """
 
     def __init__(
         self,
-        ask: Callable[[Case, Wanted], Awaitable[Records]],
+        ask: Callable[[Case, Wanted], Awaitable[_R]],
         *,
         window: int,
         finish: Callable[[], Awaitable[None]] | None = None,
@@ -54,20 +49,28 @@ class Pipeline:
         self._ask = ask
         self._finish = finish
         self._window = window
-        self._pending: dict[str, Future[Records]] = {}
-        self._tasks: set[asyncio.Task[Records]] = set()
+        self._pending: dict[str, Future[_R]] = {}
+        self._tasks: set[asyncio.Task[_R]] = set()
         #: cases another worker took over; filled by the loop's thread
         self._given_up: deque[str] = deque()
+        #: written by one thread each: a sum that two threads write loses counts
         self._begun = 0
-        self._taken = 0
+        self._settled = 0
+        self._awaited: Future[_R] | None = None
+        self._news = threading.Event()
+        self._telling = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lleval-pipeline", daemon=True)
         self._thread.start()
 
     def has_room(self) -> bool:
         """Tell whether a quarter of the window is free: looking at what comes next for every case would cost more."""
-        self._forget_given_up()
-        return len(self._pending) <= self._window - max(1, self._window // 4)
+        return self._begun - self._settled <= self._window - max(1, self._window // 4)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop the cases are asked on."""
+        return self._loop
 
     def begin(self, cases: Iterable[Case], still_mine: Callable[[Case], bool] | None = None) -> None:
         """Begin asking cases that are not begun yet, in order, while the window has room.
@@ -76,9 +79,9 @@ class Pipeline:
         :param still_mine: asked again before a case is sent; another worker may have taken it over
         """
         self._forget_given_up()
-        batch: list[tuple[Case, Future[Records]]] = []
+        batch: list[tuple[Case, Future[_R]]] = []
         for case in cases:
-            if len(self._pending) >= self._window:
+            if self._begun - self._settled >= self._window:
                 break
             if case.id not in self._pending:
                 batch.append((case, self._enlist(case)))
@@ -86,32 +89,47 @@ class Pipeline:
             # one message for all: every one wakes the loop's thread, which then holds this one up
             self._loop.call_soon_threadsafe(self._start, batch, still_mine)
 
+    def ask_all(self, cases: Sequence[Case]) -> None:
+        """Ask cases whose records nobody takes: `ask` hands them on itself.
+
+        :param cases: all are begun at once; whoever calls keeps count
+        """
+        self._loop.call_soon_threadsafe(self._ask_all, cases)
+
+    def _ask_all(self, cases: Sequence[Case]) -> None:
+        for case in cases:
+            self._keep(self._loop.create_task(self._run(case, _always)))
+
+    def _keep(self, task: asyncio.Task[_R]) -> None:
+        # the loop itself holds its tasks only weakly
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def _forget_given_up(self) -> None:
         while self._given_up:
             self._pending.pop(self._given_up.popleft(), None)
 
-    def _enlist(self, case: Case) -> Future[Records]:
-        future: Future[Records] = Future()
+    def _enlist(self, case: Case) -> Future[_R]:
+        future: Future[_R] = Future()
         self._pending[case.id] = future
         self._begun += 1
         return future
 
-    def _submit(self, case: Case) -> Future[Records]:
+    def _submit(self, case: Case) -> Future[_R]:
         future = self._enlist(case)
         self._loop.call_soon_threadsafe(self._start, [(case, future)], None)
         return future
 
-    def _start(self, batch: Sequence[tuple[Case, Future[Records]]], still_mine: Callable[[Case], bool] | None) -> None:
+    def _start(self, batch: Sequence[tuple[Case, Future[_R]]], still_mine: Callable[[Case], bool] | None) -> None:
         for case, future in batch:
             wanted: Wanted = partial(still_mine, case) if still_mine else _always
             task = self._loop.create_task(self._run(case, wanted))
-            # the loop itself holds its tasks only weakly
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(task)
             task.add_done_callback(partial(self._settle, case, future))
 
-    def _settle(self, case: Case, future: Future[Records], task: asyncio.Task[Records]) -> None:
+    def _settle(self, case: Case, future: Future[_R], task: asyncio.Task[_R]) -> None:
         """Hand a task's outcome to the thread that waits for it."""
+        self._settled += 1
         if task.cancelled():
             self._given_up.append(case.id)
             future.cancel()
@@ -119,38 +137,54 @@ class Pipeline:
             future.set_exception(error)
         else:
             future.set_result(task.result())
+        if not self._telling and (future is self._awaited or self.has_room()):
+            self._telling = True
+            self._loop.call_later(_TELL_SECONDS, self._tell)
 
-    async def _run(self, case: Case, wanted: Wanted) -> Records:
+    def _tell(self) -> None:
+        self._telling = False
+        self._news.set()
+
+    async def _run(self, case: Case, wanted: Wanted) -> _R:
         return await self._ask(case, wanted)
 
-    def take(self, case: Case) -> Records:
-        """Return the records of a case, waiting for them; begins it when it is not."""
+    def take(self, case: Case, refill: Callable[[], None] | None = None) -> _R:
+        """Return what came of a case, waiting for it; begins it when it is not.
+
+        :param refill: called whenever the window has room meanwhile: one slow case must not stop those behind it
+        """
         future = self._pending.get(case.id) or self._submit(case)
         try:
-            records = _wait(future)
+            found = self._wait(future, refill)
         except CancelledError:
             # given up as another worker's, and yet it came here
             self._forget_given_up()
-            records = _wait(self._submit(case))
+            found = self._wait(self._submit(case), refill)
         except Exception:
             del self._pending[case.id]
             raise
-        # an interrupted wait leaves the case pending: its answer may still come, and drain() finds it
+        # an interrupted wait leaves the case pending: its answer may still come
         del self._pending[case.id]
-        self._taken += 1
-        return records
+        return found
 
-    def drain(self) -> list[Record]:
-        """Return the records of cases that were answered but never taken, and forget them."""
-        done = {key: future for key, future in self._pending.items() if future.done()}
-        self._pending = {key: future for key, future in self._pending.items() if key not in done}
-        answered = (future for future in done.values() if not future.cancelled() and future.exception() is None)
-        return [record for future in answered for record in future.result()]
+    def _wait(self, future: Future[_R], refill: Callable[[], None] | None) -> _R:
+        self._awaited = future
+        while not future.done():
+            self._news.clear()
+            if refill is not None and self.has_room():
+                refill()
+            if not future.done():
+                self._news.wait(_WAIT_SECONDS)
+        return future.result()
 
-    def statistics(self) -> PipelineStatistics:
-        """Return the counts so far."""
-        done = sum(future.done() for future in self._pending.values())
-        return PipelineStatistics(begun=self._begun, done=done + self._taken, taken=self._taken)
+    def abandon(self) -> None:
+        """Cancel everything that is begun, without waiting; from any thread."""
+        with suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     def close(self) -> None:
         """Cancel what is in flight, release the connections and end the thread; safe to call twice."""
@@ -181,13 +215,3 @@ class Pipeline:
 
 def _always() -> bool:
     return True
-
-
-def _wait(future: Future[Records]) -> Records:
-    while True:
-        try:
-            return future.result(_WAIT_SECONDS)
-        except TimeoutError:
-            if future.done():
-                # it came at the last moment, or it is the call's own error
-                return future.result()

@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..core.encoding import SCHEMA_VERSION
 from ..core.errors import RunDirectoryError, UsageError
+from ..support.locks import take_lock
 
-__all__ = ["JOURNAL", "MANIFEST", "REPORT", "create_run", "find_run", "read_manifest", "write_json"]
+__all__ = ["JOURNAL", "MANIFEST", "REPORT", "claim_run", "create_run", "find_run", "read_manifest", "write_json"]
 
-MANIFEST, JOURNAL, REPORT = "manifest.json", "samples.jsonl", "report.json"
+MANIFEST, JOURNAL, REPORT, LOCK = "manifest.json", "samples.jsonl", "report.json", "session.lock"
 _IGNORE = "# Created by pytest-lleval: evidence of runs, not source.\n*\n"
 
 
@@ -41,6 +43,27 @@ def create_run(base: Path, chosen: str | None) -> Path:
     except OSError as error:
         raise RunDirectoryError(_explain(Path(error.filename or base), error)) from error
     return path
+
+
+@contextmanager
+def claim_run(run: Path) -> Iterator[None]:
+    """Keep other sessions out of a run directory; the operating system lets go when this process dies.
+
+    :raises RunDirectoryError: when another session is writing to it
+    """
+    try:
+        handle = take_lock(run / LOCK)
+    except OSError as error:
+        raise RunDirectoryError(_explain(run / LOCK, error)) from error
+    if handle is None:
+        raise RunDirectoryError(
+            f"{run}: another session is writing to this run; wait for its end, or name another directory by "
+            "--lleval-run-dir"
+        )
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _create_named(home: Path) -> Path:

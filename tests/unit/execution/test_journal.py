@@ -1,3 +1,7 @@
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_lleval.core.encoding import dump_record
 from pytest_lleval.core.errors import RunDirectoryError
-from pytest_lleval.core.records import Record
+from pytest_lleval.core.records import Completion, Message, Record, Request, Usage
 from pytest_lleval.execution.journal import Journal, read_journal
 from pytest_lleval.execution.rundir import JOURNAL
 
@@ -58,13 +62,13 @@ def test_a_torn_last_line_costs_that_line_alone(tmp_path_factory: pytest.TempPat
 
 
 def test_a_journal_that_is_one_torn_line_is_emptied(tmp_path: Path) -> None:
-    (tmp_path / JOURNAL).write_bytes(b'{"schema": 1, "ca')
+    (tmp_path / JOURNAL).write_bytes(b'{"schema": 2, "ca')
     assert list(read_journal(tmp_path)) == []
     write_records(tmp_path, RECORDS)
     assert list(read_journal(tmp_path)) == RECORDS
 
 
-@pytest.mark.parametrize("broken", [b'{"schema": 1', b"", b'{"schema": 99}', b"\xff\xfe", b"[]"])
+@pytest.mark.parametrize("broken", [b'{"schema": 2', b"", b'{"schema": 99}', b"\xff\xfe", b"[]"])
 def test_a_broken_line_in_the_middle_is_named_by_file_and_line(tmp_path: Path, broken: bytes) -> None:
     path = write_records(tmp_path, RECORDS)
     lines = path.read_bytes().splitlines()
@@ -72,7 +76,7 @@ def test_a_broken_line_in_the_middle_is_named_by_file_and_line(tmp_path: Path, b
     path.write_bytes(b"\n".join(lines) + b"\n")
     with pytest.raises(RunDirectoryError) as caught:
         list(read_journal(tmp_path))
-    assert str(caught.value).startswith(f"{path}:2: not a record of schema 1")
+    assert str(caught.value).startswith(f"{path}:2: not a record of schema 2")
 
 
 def test_a_journal_that_is_a_folder_cannot_be_opened_or_read(tmp_path: Path) -> None:
@@ -99,6 +103,65 @@ def test_a_full_disk_is_one_error_that_says_how_to_go_on(tmp_path: Path) -> None
     with pytest.raises(RunDirectoryError, match=r"No space left on device.*what is in it is kept.*--lleval-resume="):
         journal.append("{}")
     journal.close()
+
+
+def swap(lines: list[bytes]) -> list[bytes]:
+    return [lines[1], lines[0], *lines[2:]]
+
+
+def drop(lines: list[bytes]) -> list[bytes]:
+    return [lines[0], *lines[2:]]
+
+
+def change(lines: list[bytes]) -> list[bytes]:
+    return [lines[0], lines[1].replace(b'"value":1.0', b'"value":0.0'), *lines[2:]]
+
+
+def forge(lines: list[bytes]) -> list[bytes]:
+    """Change a line and give it the link that fits it: the next one does not."""
+    forged = change(lines)
+    body = forged[1].rpartition(b',"chain":')[0] + b"}"
+    before = lines[0].rpartition(b'"chain":"')[2][:64]
+    link = hashlib.sha256(before + body).hexdigest().encode()
+    forged[1] = body[:-1] + b',"chain":"' + link + b'"}'
+    return forged
+
+
+@pytest.mark.parametrize(("damage", "line"), [(swap, 1), (drop, 2), (change, 2), (forge, 3)])
+def test_a_line_that_was_changed_moved_or_taken_out_breaks_the_chain(
+    tmp_path: Path, damage: Callable[[list[bytes]], list[bytes]], line: int
+) -> None:
+    path = write_records(tmp_path, RECORDS)
+    path.write_bytes(b"\n".join(damage(path.read_bytes().splitlines())) + b"\n")
+    with pytest.raises(RunDirectoryError, match="chain of digests breaks here") as caught:
+        list(read_journal(tmp_path))
+    assert str(caught.value).startswith(f"{path}:{line}:")
+
+
+def test_a_line_without_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_text(dump_record(RECORDS[0]) + "\n")
+    with pytest.raises(RunDirectoryError, match="has no link"):
+        list(read_journal(tmp_path))
+
+
+def test_a_journal_of_an_older_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_text(dump_record(RECORDS[0]).replace('"schema":2', '"schema":1') + "\n")
+    with pytest.raises(RunDirectoryError, match=r"not a record of schema 2.*\(schema 1\)"):
+        list(read_journal(tmp_path))
+
+
+def test_an_outline_keeps_the_numbers_and_leaves_out_the_words(tmp_path: Path) -> None:
+    completion = Completion(text="because", model="m", usage=Usage(output_tokens=3))
+    request = Request(messages=(Message(role="user", content="why?"),))
+    write_records(tmp_path, [replace(RECORDS[0], completion=completion, request=request, target=("so",))])
+    (record,) = read_journal(tmp_path, outline=True)
+    assert record == replace(RECORDS[0], completion=replace(completion, text=""))
+
+
+def test_threads_write_whole_lines_in_one_chain(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal, ThreadPoolExecutor(8) as pool:
+        list(pool.map(journal.append, [dump_record(make_record(make_case(str(number)))) for number in range(200)]))
+    assert {record.sample for record in read_journal(tmp_path)} == {str(number) for number in range(200)}
 
 
 def test_lines_end_by_a_line_feed_alone(tmp_path: Path) -> None:

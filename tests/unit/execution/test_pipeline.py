@@ -2,7 +2,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lleval.core.records import Case, Record
-from pytest_lleval.execution.pipeline import Pipeline, _wait
+from pytest_lleval.execution.pipeline import Pipeline
 
 from .conftest import make_case, make_record
 
@@ -78,8 +77,6 @@ def test_every_case_comes_back_once_whatever_the_order_and_the_window(
             if pipeline.has_room():
                 pipeline.begin(order[position:])
             assert pipeline.take(case) == (make_record(case),)
-        assert pipeline.drain() == []
-        assert pipeline.statistics() == (12, 12, 12)
     assert sorted(asked) == sorted(case.id for case in CASES)
 
 
@@ -96,7 +93,7 @@ def test_the_window_bounds_how_many_cases_are_begun() -> None:
         pipeline.take(CASES[0])
         assert pipeline.has_room()
         pipeline.begin(CASES[1:])
-        wait_until(lambda: len(gate.begun) == 4)
+        wait_until(lambda: 4 <= len(gate.begun) <= 6)
 
 
 def test_calls_behind_the_one_waited_for_are_in_flight() -> None:
@@ -205,7 +202,10 @@ def test_a_case_given_up_as_anothers_is_asked_when_it_comes_after_all() -> None:
 
 
 def test_cases_given_up_leave_room_in_the_window() -> None:
+    begun: list[str] = []
+
     async def ask(case: Case, wanted: Callable[[], bool]) -> tuple[Record, ...]:
+        begun.append(case.id)
         if not wanted():
             raise asyncio.CancelledError
         return (make_record(case),)
@@ -214,22 +214,23 @@ def test_cases_given_up_leave_room_in_the_window() -> None:
         pipeline.begin(CASES[:3], lambda _: False)
         wait_until(pipeline.has_room)
         pipeline.begin(CASES[3:])
-        assert pipeline.statistics().begun == 6
+        wait_until(lambda: len(begun) == 6)
 
 
-def test_drain_returns_what_was_answered_and_never_taken() -> None:
-    gate = Gate()
+def test_cases_nobody_takes_are_asked_at_once_and_hand_on_their_own_records() -> None:
+    done: list[str] = []
 
     async def ask(case: Case, wanted: Callable[[], bool]) -> tuple[Record, ...]:
-        return await (gate.ask if case is CASES[1] else answer)(case, wanted)
+        assert wanted()
+        await asyncio.sleep(0)
+        done.append(case.id)
+        return (make_record(case),)
 
-    with open_pipeline(ask) as pipeline:
-        pipeline.begin(CASES[:4])
-        wait_until(lambda: pipeline.statistics().done == 3)
-        pipeline.take(CASES[0])
-        pipeline.close()
-        assert {record.case for record in pipeline.drain()} == {CASES[2].id, CASES[3].id}
-        assert pipeline.drain() == []
+    with open_pipeline(ask, window=1) as pipeline:
+        pipeline.ask_all(CASES)
+        wait_until(lambda: len(done) == len(CASES))
+        assert pipeline.has_room()
+    assert sorted(done) == sorted(case.id for case in CASES)
 
 
 def test_an_error_of_a_call_reaches_the_one_who_takes_it_and_nobody_else() -> None:
@@ -243,7 +244,6 @@ def test_an_error_of_a_call_reaches_the_one_who_takes_it_and_nobody_else() -> No
         with pytest.raises(ZeroDivisionError, match="broken provider"):
             pipeline.take(CASES[0])
         assert pipeline.take(CASES[1])
-        assert pipeline.drain() == []
 
 
 def test_a_timeout_of_the_call_itself_is_no_wait_that_goes_on() -> None:
@@ -254,33 +254,37 @@ def test_a_timeout_of_the_call_itself_is_no_wait_that_goes_on() -> None:
         pipeline.take(CASES[0])
 
 
-def test_a_result_that_comes_as_the_wait_runs_out_is_a_result() -> None:
-    class Late(Future):
-        def result(self, timeout: float | None = None) -> tuple[Record, ...]:
-            if timeout is None:
-                return super().result()
-            self.set_result((make_record(CASES[0]),))
-            raise TimeoutError
-
-    assert _wait(Late()) == (make_record(CASES[0]),)
-
-
-def test_an_interrupted_wait_loses_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C comes while pytest's thread waits; the answer arrives before the pipeline is closed."""
-    from pytest_lleval.execution import pipeline as module
-
+def test_a_slow_case_does_not_stop_those_behind_it() -> None:
+    """The window counts what is not answered yet, and is filled up while the slow one is waited for."""
     gate = Gate()
-    wait = module._wait
+    begun: list[str] = []
 
-    def interrupt(future: object) -> tuple[Record, ...]:
+    async def ask(case: Case, wanted: Callable[[], bool]) -> tuple[Record, ...]:
+        begun.append(case.id)
+        if case is CASES[0]:
+            return await gate.ask(case, wanted)
+        if len(begun) == len(CASES):
+            gate.open()
+        return await answer(case, wanted)
+
+    with open_pipeline(ask, window=3) as pipeline:
+        taken = pipeline.take(CASES[0], lambda: pipeline.begin(CASES))
+        assert taken == (make_record(CASES[0]),)
+        assert [pipeline.take(case) for case in CASES[1:]] == [(make_record(case),) for case in CASES[1:]]
+    assert sorted(begun) == sorted(case.id for case in CASES)
+
+
+def test_an_interrupted_wait_leaves_the_call_in_flight() -> None:
+    """Ctrl-C comes while pytest's thread waits; the answer arrives before the pipeline is closed."""
+    gate = Gate()
+
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
     with open_pipeline(gate.ask) as pipeline:
         pipeline.begin(CASES[:1])
-        monkeypatch.setattr(module, "_wait", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            pipeline.take(CASES[0])
-        monkeypatch.setattr(module, "_wait", wait)
+            pipeline.take(CASES[0], interrupt)
         gate.open()
-        wait_until(lambda: pipeline.statistics().done == 1)
-        assert pipeline.drain() == [make_record(CASES[0])]
+        assert pipeline.take(CASES[0]) == (make_record(CASES[0]),)
+    assert not gate.cancelled

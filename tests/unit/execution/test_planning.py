@@ -158,7 +158,7 @@ def test_a_plan_describes_what_is_asked_of_how_many(plan) -> None:
 
 
 def make_asker(made: RunPlan) -> Asker:
-    return Asker(plans=made.plans, backends={}, settings=Settings(models=(MODEL,)))
+    return Asker(plans=made.plans, callers={}, settings=Settings(models=(MODEL,)))
 
 
 def test_there_is_one_small_probe_for_each_kind_of_request(plan) -> None:

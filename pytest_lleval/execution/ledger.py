@@ -1,0 +1,193 @@
+"""The ledger: which case has which records, and which have none yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Mapping
+from sys import intern
+from typing import Any, NamedTuple
+
+from ..core.encoding import SCHEMA_VERSION
+from ..core.errors import RunDirectoryError
+from ..core.records import Case, Record
+
+__all__ = ["Entry", "Ledger", "Source", "make_entry", "parse_line"]
+
+
+class Entry(NamedTuple):
+    """What the ledger keeps of one record."""
+
+    case: str
+    epoch: int
+    scored: bool
+    #: the primary score; None where the epoch could not be scored
+    value: float | None
+    #: cause and words of an epoch that could not be scored
+    cause: str = ""
+    error: str = ""
+    #: names and values of all scores
+    scores: tuple[tuple[str, float], ...] = ()
+    #: seconds of the call
+    seconds: float = 0.0
+
+
+class Source(NamedTuple):
+    """The worker a record came from, and the cases it was ever given."""
+
+    worker: str
+    assigned: Container[str]
+
+
+class Ledger:
+    """Keeps count of a session's records: exactly one for each selected case and epoch.
+
+    :param cases: of the plan
+    :param epochs: how many each case has
+    """
+
+    def __init__(self, cases: Iterable[Case], epochs: int) -> None:
+        self._cases = {case.id: case for case in cases}
+        self._epochs = epochs
+        self._selected = frozenset(self._cases)
+        #: by case and epoch; what a resumed run had before is there from the start
+        self._entries: dict[tuple[str, int], Entry] = {}
+        self._earlier: set[tuple[str, int]] = set()
+        self._excused: set[str] = set()
+        self._reported: set[str] = set()
+        #: records that came a second time, e.g. from a worker that had been given up
+        self.repeated = 0
+        #: what came and cannot be, in words
+        self.violations: list[str] = []
+
+    def enter_earlier(self, entry: Entry) -> None:
+        """Take over what a resumed run has already."""
+        self._entries[entry.case, entry.epoch] = entry
+        self._earlier.add((entry.case, entry.epoch))
+
+    @property
+    def done(self) -> frozenset[tuple[str, int]]:
+        """Case and epoch of everything that is there."""
+        return frozenset(self._entries)
+
+    @property
+    def selected(self) -> frozenset[str]:
+        """The cases the session will run; all of them while nothing was collected, for then all are missing."""
+        return self._selected
+
+    def select(self, node_ids: Iterable[str]) -> None:
+        """Hear which items the session will run."""
+        self._selected = frozenset(self._cases).intersection(node_ids)
+
+    def excuse(self, node_id: str) -> None:
+        """Hear of a case that will have no record: a marker skipped it."""
+        self._excused.add(node_id)
+
+    def enter(self, raw: Mapping[str, Any], source: Source | None = None) -> Entry | None:
+        """Enter a record; None when it must not be journaled, because it is there already or cannot be.
+
+        :param raw: the record as `dump_record` wrote it, parsed
+        :param source: where it came from, unless it was made in this process
+        """
+        if problem := self._find_violation(raw) or (_find_intruder(raw, source) if source else ""):
+            self.violations.append(problem)
+            return None
+        entry = _read_entry(raw)
+        if self._entries.setdefault((entry.case, entry.epoch), entry) is not entry:
+            self.repeated += 1
+            return None
+        return entry
+
+    def note_reported(self, node_id: str) -> None:
+        """Hear that pytest has reported a case."""
+        if node_id in self._cases:
+            self._reported.add(self._cases[node_id].id)
+
+    def withdraw(self, entry: Entry) -> None:
+        """Take an entry back whose record could not be journaled."""
+        self._entries.pop((entry.case, entry.epoch), None)
+
+    def find_case(self, node_id: str) -> Case | None:
+        """Return the case of a node id; None when it is of another test."""
+        return self._cases.get(node_id)
+
+    def _find_violation(self, raw: Mapping[str, Any]) -> str:
+        name, worker = raw.get("case"), raw.get("worker")
+        case = self._cases.get(name) if isinstance(name, str) else None
+        if case is None or case.id not in self._selected:
+            return f"worker {worker!r} sent a record of {name!r:.200}, which this session does not run"
+        if (raw["suite"], raw["sample"], raw["model"]) != (case.suite, case.sample.id, case.model):
+            return f"worker {worker!r} sent a record of {case.id!r} that names another sample or model"
+        if raw["epoch"] not in range(1, self._epochs + 1):
+            return f"worker {worker!r} sent epoch {raw['epoch']!r} of {case.id!r}, which has {self._epochs}"
+        return ""
+
+    def find(self, case: str) -> tuple[Entry, ...]:
+        """Return the entries of a case, by epoch."""
+        found = (self._entries.get((case, epoch)) for epoch in range(1, self._epochs + 1))
+        return tuple(entry for entry in found if entry is not None)
+
+    def is_complete(self, case: str) -> bool:
+        """Tell whether every epoch of a case has its record."""
+        return all((case, epoch) in self._entries for epoch in range(1, self._epochs + 1))
+
+    def count_fresh(self, case: str) -> int:
+        """Return how many epochs of a case were entered in this session."""
+        return sum((case, entry.epoch) not in self._earlier for entry in self.find(case))
+
+    def find_missing(self) -> list[str]:
+        """Return the selected cases that were not reported or lack a record, in alphabetical order."""
+        expected = self._selected - self._excused
+        return sorted(case for case in expected if case not in self._reported or not self.is_complete(case))
+
+
+def parse_line(line: str) -> dict[str, Any]:
+    """Read the fields of a record that the ledger looks at.
+
+    :raises RunDirectoryError: when the line is not a record of this schema
+    """
+    try:
+        raw = json.loads(line)
+        if raw["schema"] != SCHEMA_VERSION:
+            raise ValueError(f"schema {raw['schema']!r}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunDirectoryError(f"not a record of schema {SCHEMA_VERSION}: {line[:80]!r} ({error})") from error
+    parsed: dict[str, Any] = raw
+    return parsed
+
+
+def make_entry(record: Record) -> Entry:
+    """Return what the ledger keeps of a record."""
+    completion = record.completion
+    return Entry(
+        case=record.case,
+        epoch=record.epoch,
+        scored=record.outcome == "scored",
+        value=record.primary.value if record.primary else None,
+        cause=record.cause or "",
+        error=record.error,
+        scores=tuple((score.name, score.value) for score in record.scores),
+        seconds=completion.timing.total if completion and not completion.cached else 0.0,
+    )
+
+
+def _find_intruder(raw: Mapping[str, Any], source: Source) -> str:
+    if raw["worker"] != source.worker:
+        return f"worker {source.worker!r} sent a record of {raw['case']!r} in the name of {raw['worker']!r}"
+    if raw["case"] not in source.assigned:
+        return f"worker {source.worker!r} sent a record of {raw['case']!r}, which it was never given"
+    return ""
+
+
+def _read_entry(raw: Mapping[str, Any]) -> Entry:
+    scores = tuple((intern(score["name"]), score["value"]) for score in raw["scores"])
+    completion = raw.get("completion") or {}
+    return Entry(
+        case=raw["case"],
+        epoch=raw["epoch"],
+        scored=raw["outcome"] == "scored",
+        value=scores[0][1] if scores else None,
+        cause=raw.get("cause") or "",
+        error=raw.get("error", ""),
+        scores=scores,
+        seconds=completion["timing"]["total"] if completion and not completion["cached"] else 0.0,
+    )

@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_lleval.core.encoding import dump_record, encode_record
+from pytest_lleval.core.errors import RunDirectoryError
+from pytest_lleval.core.records import Record
+from pytest_lleval.execution.ledger import Ledger, Source, make_entry, parse_line
+
+from .conftest import make_case, make_record
+
+CASES = [make_case(str(number)) for number in range(4)]
+IDS = [case.id for case in CASES]
+
+
+def make_ledger(epochs: int = 1) -> Ledger:
+    ledger = Ledger(CASES, epochs)
+    ledger.select(IDS)
+    return ledger
+
+
+def enter(ledger: Ledger, record: Record, source: Source | None = None) -> bool:
+    return ledger.enter(encode_record(record), source) is not None
+
+
+@given(order=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3)), max_size=40))
+def test_each_epoch_counts_once_however_often_its_record_comes(order: list[tuple[int, int]]) -> None:
+    ledger = make_ledger(epochs=3)
+    kept = [pair for pair in order if enter(ledger, make_record(CASES[pair[0]], epoch=pair[1]))]
+    assert sorted(kept) == sorted(set(order))
+    assert ledger.repeated == len(order) - len(set(order))
+    complete = {number for number in range(4) if {(number, epoch) for epoch in (1, 2, 3)} <= set(order)}
+    assert {number for number in range(4) if ledger.is_complete(IDS[number])} == complete
+
+
+def test_what_was_selected_and_not_reported_or_not_recorded_is_missing() -> None:
+    ledger = make_ledger()
+    for case in CASES[:2]:
+        enter(ledger, make_record(case))
+    for name in (IDS[1], IDS[2]):
+        ledger.note_reported(name)
+    ledger.excuse(IDS[3])
+    assert ledger.find_missing() == [IDS[0], IDS[2]]
+
+
+def test_a_session_that_collected_nothing_misses_everything() -> None:
+    assert Ledger(CASES, 1).find_missing() == IDS
+
+
+def test_items_of_others_are_no_cases() -> None:
+    ledger = make_ledger()
+    ledger.select(["tests/test_mine.py::test_mine", IDS[0]])
+    assert ledger.selected == {IDS[0]}
+    assert ledger.find_case("tests/test_mine.py::test_mine") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"case": "s::other[m]"}, "which this session does not run"),
+        ({"sample": "other"}, "names another sample or model"),
+        ({"model": "openai/other"}, "names another sample or model"),
+        ({"epoch": 2}, "epoch 2 of 's::0[m]', which has 1"),
+        ({"epoch": 0}, "epoch 0"),
+        ({"worker": "gw7"}, "in the name of 'gw7'"),
+        ({"case": IDS[1], "sample": "1"}, "which it was never given"),
+    ],
+)
+def test_a_record_that_cannot_be_is_not_counted_and_said(changes: dict[str, object], said: str) -> None:
+    ledger = make_ledger()
+    record = replace(make_record(CASES[0]), **{"worker": "gw1", **changes})
+    assert not enter(ledger, record, Source("gw1", {IDS[0]}))
+    assert said in ledger.violations[0]
+    assert not any(ledger.is_complete(name) for name in IDS)
+
+
+def test_what_a_resumed_run_had_is_complete_and_not_fresh() -> None:
+    ledger = make_ledger(epochs=2)
+    ledger.enter_earlier(make_entry(make_record(CASES[0], epoch=1, value=0.5)))
+    assert ledger.done == {(IDS[0], 1)}
+    enter(ledger, make_record(CASES[0], epoch=2))
+    assert ledger.is_complete(IDS[0])
+    assert [entry.value for entry in ledger.find(IDS[0])] == [0.5, 1.0]
+    assert ledger.count_fresh(IDS[0]) == 1
+
+
+def test_an_entry_whose_record_could_not_be_kept_can_be_taken_back() -> None:
+    ledger = make_ledger()
+    entry = ledger.enter(encode_record(make_record(CASES[0])))
+    assert entry is not None
+    ledger.withdraw(entry)
+    assert not ledger.is_complete(IDS[0])
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", '{"schema": 1}', '{"schema": 2', "\ud800"])
+def test_a_line_that_is_no_record_is_named(line: str) -> None:
+    with pytest.raises(RunDirectoryError, match="not a record of schema 2"):
+        parse_line(line)
+
+
+def test_an_entry_reads_the_same_from_the_record_and_from_its_line() -> None:
+    record = make_record(CASES[0], value=0.25)
+    assert make_ledger().enter(parse_line(dump_record(record))) == make_entry(record)
