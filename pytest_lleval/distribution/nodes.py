@@ -1,57 +1,181 @@
-"""What the controller hands to each xdist worker, and what it hears of their collections."""
+"""What the controller does with xdist's workers: configures them, hears them, gives them work, and notices their end.
+
+Private names of xdist and execnet used here, guarded by ``tests/plugin/test_xdist_names.py``: a worker's controller has
+``notify_inproc``, ``putevent`` behind it, and ``_down``; its gateway has ``_io.kill``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import shlex
+import threading
+from collections.abc import Sequence
+from os import environ
+from typing import Any, Protocol
 
 import pytest
 
-__all__ = ["NodeHooks"]
+from ..execution.ledger import Source
+from .lines import Message, open_line
+from .scheduler import CaseScheduling, Evidence
+from .watch import WorkerWatch
+
+__all__ = ["Fleet", "NodeHooks"]
+
+
+class Fleet(Evidence, Protocol):
+    """What xdist's hooks ask of the session."""
+
+    def prepare(self, workers: int) -> None:
+        """Get ready for that many workers, before the first one starts."""
+
+    def attach(self) -> str:
+        """Wait until the models have proven themselves; return what workers must know of them, as text."""
+
+    def configure(self, number: int) -> tuple[str, int]:
+        """Return the text for a worker's input and its requests in flight, by its number from 0."""
+
+    def select(self, node_ids: Sequence[str]) -> None:
+        """Hear which items the workers will run."""
+
+    def enter(self, lines: str, source: Source | None) -> list[str] | None:
+        """Enter journal lines; return the cases they complete, None when they cannot be kept. Called in any thread."""
+
+    def check(self) -> None:
+        """End the session when its evidence cannot be kept; called in the main thread."""
+
+    def make_reports(self, node_id: str) -> list[pytest.TestReport]:
+        """Return pytest's reports of a complete case."""
+
+    def receive(self, worker: str, message: Message, reply: Any) -> None:
+        """Hear of a worker's limits: words ``need``, ``spent`` and ``limit``. Called in any thread."""
+
+    def note_lost(self, worker: str, reason: str) -> None:
+        """Hear that a worker has ended before its time."""
 
 
 class NodeHooks:
-    """xdist's hooks; registered only when xdist is there.
+    """xdist's hooks on the controller; registered only when xdist is there.
 
-    :param prepare: called with the number of workers before the first one starts
-    :param encode: returns the text for a worker's input
-    :param key: under which the worker finds it, and leaves what it has left
-    :param select: hears which node ids the workers will run
-    :param keep: hears the journal lines of answers whose case never got its turn on a worker that ended in order
+    :param fleet: the session
+    :param key: under which a worker finds its text
     """
 
-    def __init__(
-        self,
-        *,
-        prepare: Callable[[int], None],
-        encode: Callable[[], str],
-        key: str,
-        select: Callable[[Sequence[str]], None],
-        keep: Callable[[Sequence[str]], None],
-    ) -> None:
-        self._prepare = prepare
-        self._encode = encode
+    def __init__(self, fleet: Fleet, key: str) -> None:
+        self._fleet = fleet
         self._key = key
-        self._select = select
-        self._keep = keep
+        self._workers = 0
+        self._scheduler: CaseScheduling | None = None
+        self._ready: dict[Any, tuple[bool, list[str]]] = {}
+        self._greeting = threading.Lock()
+        #: what every worker must hear before it is given work; None until it is known
+        self._attached: str | None = None
+        self._watch = WorkerWatch(_lose_node)
 
     @pytest.hookimpl
     def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
         """Before any worker starts."""
-        self._prepare(len(specs))
+        self._workers = len(specs)
+        self._fleet.prepare(len(specs))
 
     @pytest.hookimpl
     def pytest_configure_node(self, node: Any) -> None:
         """Before one worker starts: https://pytest-xdist.readthedocs.io/en/stable/how-to.html."""
-        node.workerinput[self._key] = self._encode()
+        name = node.gateway.id
+        number = int(name.removeprefix("gw")) if name.removeprefix("gw").isdigit() else 0
+        node.workerinput[self._key], node.lleval_connections = self._fleet.configure(number)
+        node.lleval_send = open_line(node, self._receive)
 
     @pytest.hookimpl
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
+    def pytest_xdist_make_scheduler(self, config: pytest.Config) -> Any:
+        """Schedule ourselves, unless the user has named one of xdist's schedulers; before any work is given out."""
+        attached = self._fleet.attach()
+        with self._greeting:
+            self._attached = attached
+            for node in self._ready:
+                node.lleval_send(("attached", attached))
+        if not names_scheduler(config):
+            self._scheduler = CaseScheduling(config, self._workers, self._fleet)
+        return self._scheduler
+
+    @pytest.hookimpl
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
         """After a worker has collected."""
-        self._select(ids)
+        if self._scheduler is not None:
+            self._scheduler.note_ready(*self._ready.pop(node, (False, [])))
+        self._fleet.select(ids)
 
     @pytest.hookimpl
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """After a report has reached the main thread."""
+        if self._scheduler is not None and report.when != "teardown":
+            self._scheduler.note_reported(getattr(report, "node", None), report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(self) -> None:
+        """After a worker has finished an item, or has sent what could not be kept."""
+        self._fleet.check()
+
+    @pytest.hookimpl
+    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """After a worker has ended."""
-        left = getattr(node, "workeroutput", {}).get(self._key, "")
-        self._keep(left.splitlines())
+        self._watch.forget(node)
+        if error:
+            self._fleet.note_lost(node.gateway.id, str(error))
+
+    @pytest.hookimpl
+    def pytest_unconfigure(self) -> None:
+        """At the end."""
+        self._watch.close()
+
+    def _receive(self, node: Any, message: Message) -> None:
+        """Hear a worker, in the thread of its gateway."""
+        self._watch.note(node)
+        match message:
+            case ("records", str(lines)):
+                self._enter(node, lines)
+            case ("ready", int(pid), bool(direct), str(turns)):
+                self._greet(node, direct, turns.splitlines())
+                self._watch.begin(node, pid, local=bool(node.gateway.spec.popen))
+            case ("mark", str(name)):
+                if self._scheduler is not None:
+                    self._scheduler.note_marked(node, name)
+            case ("beat",):
+                pass
+            case _:
+                self._fleet.receive(node.gateway.id, message, node.lleval_send)
+
+    def _greet(self, node: Any, direct: bool, turns: list[str]) -> None:
+        with self._greeting:
+            self._ready[node] = (direct, turns)
+            if self._attached is not None:
+                node.lleval_send(("attached", self._attached))
+
+    def _enter(self, node: Any, lines: str) -> None:
+        source = None
+        if self._scheduler is not None:
+            source = Source(node.gateway.id, self._scheduler.list_assigned(node))
+        completed = self._fleet.enter(lines, source)
+        if completed is None:
+            # wakes the main thread, which alone can end the session
+            node.notify_inproc("logfinish", node=node, nodeid="", location=("", None, ""))
+            return
+        for name in completed:
+            if self._scheduler is None or self._scheduler.has_turn(name):
+                continue
+            for report in self._fleet.make_reports(name):
+                node.notify_inproc("testreport", node=node, rep=report)
+
+
+def names_scheduler(config: pytest.Config) -> bool:
+    """Tell whether the user has named a scheduler of xdist's: ``-n`` alone sets the same option."""
+    words = [*config.invocation_params.args, *shlex.split(environ.get("PYTEST_ADDOPTS", "")), *config.getini("addopts")]
+    return any(str(word).startswith("--dist") for word in words)
+
+
+def _lose_node(node: Any, reason: str) -> None:
+    """End a worker that has gone silent, and tell xdist, which would wait for its connection to close."""
+    if node._down:  # noqa: SLF001  # xdist has no public word for a worker that is up
+        return
+    node._down = True  # noqa: SLF001
+    node.gateway._io.kill()  # noqa: SLF001
+    node.notify_inproc("errordown", node=node, error=reason)
