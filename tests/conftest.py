@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import importlib.util
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,24 @@ from pathlib import Path
 import pytest
 
 from pytest_lleval.core.contracts import HostService
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def response_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the response caches of all tests of this process."""
+    return tmp_path_factory.mktemp("responses")
+
+
+@pytest.fixture(autouse=True)
+def response_cache(response_caches: Path) -> Iterator[Path]:
+    """Keep each test's response cache in a file of its own, which is made when an answer is kept."""
+    path = response_caches / f"{next(_NUMBERS)}.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLEVAL_RESPONSE_CACHE", str(path))
+        patch.delenv("LLEVAL_RESPONSE_CACHE_MB", raising=False)
+        yield path
 
 
 @pytest.fixture(scope="session")

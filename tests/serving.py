@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -80,6 +81,8 @@ class ModelServer:
     :param latency: seconds before every answer to a POST request
     :param headers: further response headers; ``Server`` replaces the default one
     :param llama_logprobs: give bare completions llama.cpp's form of log probabilities instead of OpenAI's
+    :param tls: a context with the server's certificate; it then speaks HTTPS
+    :param idle: seconds after which it closes a kept connection, without a word
     :param models: the body of ``/v1/models``; None for the normal one, False for 404
     """
 
@@ -94,6 +97,8 @@ class ModelServer:
         headers: Mapping[str, str] | None = None,
         llama_logprobs: bool = False,
         models: object = None,
+        tls: ssl.SSLContext | None = None,
+        idle: float = 30,
     ) -> None:
         self._answer = answer
         self.model = model
@@ -103,6 +108,8 @@ class ModelServer:
         self.headers = {"Server": "test-server/1.0", **(headers or {})}
         self.llama_logprobs = llama_logprobs
         self.models = models
+        self.tls = tls
+        self.idle = idle
         self.requests: list[SeenRequest] = []
         self._lock = threading.Lock()
         #: the most requests that have waited for their answer at once
@@ -122,7 +129,7 @@ class ModelServer:
     @property
     def url(self) -> str:
         """The base URL, ending in /v1."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v1"
 
     @property
     def posts(self) -> list[SeenRequest]:
@@ -133,6 +140,11 @@ class ModelServer:
     def __enter__(self) -> ModelServer:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
+        if self.tls is not None:
+            # a handshake in the listening thread would let one client hold up the others
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         serve = self._server.serve_forever
         self._thread = threading.Thread(target=serve, args=(0.02,), name="model-server", daemon=True)
         self._thread.start()
@@ -279,8 +291,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
     disable_nagle_algorithm = True
-    #: seconds a kept connection may idle, so that a forgotten client cannot hold the process
-    timeout = 30
+
+    def setup(self) -> None:
+        # so that a forgotten client cannot hold the process
+        self.timeout = self.server.owner.idle
+        super().setup()
 
     def do_GET(self) -> None:
         self._handle(None)

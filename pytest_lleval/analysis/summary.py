@@ -33,8 +33,9 @@ class GroupSummary:
 class Traffic:
     """What went over the wire for a set of records."""
 
+    #: requests sent, those that failed included
     requests: int
-    #: calls that took more than one attempt
+    #: epochs that took more than one attempt
     retried: int
     input_tokens: int
     output_tokens: int
@@ -70,11 +71,11 @@ def summarise_run(
 ) -> tuple[SuiteSummary, ...]:
     """Compute each suite's and model's numbers, in order of first appearance.
 
-    :param records: the run's journal
+    :param records: the run's, the latest of each case and epoch
     :param metrics: suite name to the aggregates it declares; every suite has ``accuracy``
     """
     parts: dict[tuple[str, str], list[Record]] = {}
-    for record in latest_records(records).values():
+    for record in records:
         parts.setdefault((record.suite, record.model), []).append(record)
     return tuple(_summarise(part, (metrics or {}).get(suite, ("accuracy",))) for (suite, _), part in parts.items())
 
@@ -125,12 +126,12 @@ def _group_values(scored: Sequence[Record], scorer: str) -> dict[str, list[float
 
 
 def measure_traffic(records: Sequence[Record]) -> Traffic:
-    """Add up requests, tokens and time of the records that hold a completion."""
+    """Add up requests, tokens and time."""
     answered = [(record.started, record.completion) for record in records if record.completion]
     sent = [(start, done) for start, done in answered if not done.cached]
     return Traffic(
-        requests=len(sent),
-        retried=sum(done.attempts > 1 for _, done in sent),
+        requests=len(sent) + sum(len(record.failures) for record in records),
+        retried=sum(len(record.failures) + (record.completion is not None) > 1 for record in records),
         input_tokens=sum(done.usage.input_tokens or 0 for _, done in sent),
         output_tokens=sum(done.usage.output_tokens or 0 for _, done in sent),
         without_usage=sum(done.usage.output_tokens is None for _, done in sent),

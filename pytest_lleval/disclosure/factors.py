@@ -29,6 +29,8 @@ def find_disclosures(
     for identity in identities:
         found += _compare_served(identity, [record for record in records if record.model == identity.spec])
     found += _count_truncated(records)
+    found += _count_cached(records)
+    found += _count_repeated(records)
     order = {"critical": 0, "warning": 1, "note": 2}
     return tuple(sorted(_drop_repeats(found), key=lambda disclosure: order[disclosure.severity]))
 
@@ -55,6 +57,35 @@ def _compare_served(identity: BackendIdentity, records: Sequence[Record]) -> lis
         evidence = {str(name): count for name, count in prints.items()}
         found.append(Disclosure(factor="F2", severity="warning", message=message, evidence=evidence))
     return found
+
+
+def _count_cached(records: Sequence[Record]) -> list[Disclosure]:
+    """F3: an answer out of the cache is no answer of this run's backend."""
+    answered = [record for record in records if record.completion]
+    cached = [record for record in answered if record.completion and record.completion.cached]
+    if not cached:
+        return []
+    message = (
+        f"{len(cached):,} of {len(answered):,} answers came from the response cache, of earlier runs; "
+        "they are left out of times and speeds (--lleval-cache=refresh asks again)"
+    )
+    return [Disclosure(factor="F3", severity="note", message=message, evidence={"cached": len(cached)})]
+
+
+def _count_repeated(records: Sequence[Record]) -> list[Disclosure]:
+    """F5: attempts that failed took time and requests; both are counted, and said."""
+    failures = [failure for record in records for failure in record.failures]
+    if not failures:
+        return []
+    causes = Counter(f"HTTP {failure.status}" if failure.status else "no answer" for failure in failures)
+    seconds = sum(failure.seconds + failure.waited for failure in failures)
+    named = ", ".join(f"{cause} {count}" for cause, count in sorted(causes.items()))
+    message = (
+        f"{len(failures):,} requests failed ({named}); they and the waiting after them took {seconds:,.1f} s of calls, "
+        "which are in the times"
+    )
+    evidence: dict[str, object] = {**causes, "seconds": round(seconds, 3)}
+    return [Disclosure(factor="F5", severity="note", message=message, evidence=evidence)]
 
 
 def _count_truncated(records: Sequence[Record]) -> list[Disclosure]:

@@ -20,16 +20,13 @@ def activate_session(config: pytest.Config) -> None:
         # nothing will run: no workers
         config.option.tx, config.option.dist, config.option.numprocesses = [], "no", 0
     config.pluginmanager.register(ActiveHooks(session), "lleval-session")
-    if config.pluginmanager.hasplugin("xdist") and not session.is_worker:
-        from ..distribution.nodes import NodeHooks  # only where xdist is
+    if session.is_worker:
+        return
+    from .showing import ShowingHooks  # workers show nothing
 
-        config.pluginmanager.register(
-            NodeHooks(
-                prepare=session.start,
-                encode=session.encode_worker_input,
-                key=WORKER_INPUT,
-                select=session.select,
-                keep=session.keep_left,
-            ),
-            "lleval-nodes",
-        )
+    config.pluginmanager.register(ShowingHooks(session), "lleval-showing")
+    if config.pluginmanager.hasplugin("xdist"):
+        from ..distribution.nodes import NodeHooks  # only where xdist is
+        from .fleet import SessionFleet
+
+        config.pluginmanager.register(NodeHooks(SessionFleet(session), WORKER_INPUT), "lleval-nodes")

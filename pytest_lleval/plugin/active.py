@@ -1,16 +1,13 @@
-"""The hooks of a session that evaluates; registered only then."""
+"""The hooks of every process of a session that evaluates; registered only then."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import pytest
 
-from . import reporting
 from .collection import CaseItem, collect_suites
-from .dryrun import report_dry_run
-from .protocol import carry_records, run_item
+from .protocol import ENTRIES_KEY, annotate_report, run_item
 from .session import RunSession
 
 __all__ = ["ActiveHooks"]
@@ -23,13 +20,14 @@ class ActiveHooks:
 
     def __init__(self, session: RunSession) -> None:
         self._run = session
-        self._display = reporting.Display(session)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionstart(self) -> Generator[None]:
-        """Attach below pytest's header and before anything is collected; on a controller before its workers start."""
+        """Attach below pytest's header and before anything is collected."""
         yield
         self._run.start()
+        if not self._run.has_workers:
+            self._run.open()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -41,18 +39,11 @@ class ActiveHooks:
         """Add the cases before other plugins sort and deselect."""
         items += collect_suites(session)
 
-    @pytest.hookimpl
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember what will run."""
-        self._run.select(item.nodeid for item in session.items)
-
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Report instead of running on a dry run; else start the clock of the live line."""
-        if self._run.settings.dry_run:
-            return report_dry_run(self._run, session)
-        self._display.start_clock()
-        return None
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember what will run, and let the controller of a worker know."""
+        self._run.select(item.nodeid for item in session.items)
+        self._run.open_line(session.items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -61,26 +52,16 @@ class ActiveHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Reporting:
-        """Put a case's records on its report."""
+        """Put what became of a case on its report."""
         report = yield
-        return carry_records(item, report)
+        if ENTRIES_KEY in item.stash:
+            annotate_report(report, item.stash[ENTRIES_KEY])
+            del item.stash[ENTRIES_KEY]
+        return report
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Journal a case's records before anybody shows them."""
-        self._display.receive(report)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
-        """Give scored and unscored cases letters and words of their own."""
-        return self._display.name_status(report)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Stop asking and decide."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
+        """Stop asking, let xdist end its workers, then decide: inside the hook of pytest's terminal, which shows it."""
+        self._run.stop()
+        yield
         session.exitstatus = self._run.finish(exitstatus)
-
-    @pytest.hookimpl
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the numbers with their disclosures."""
-        self._display.print_summary(terminalreporter)

@@ -9,10 +9,11 @@ import pytest
 
 from ..core.errors import LlevalError, UsageError
 from ..core.records import Case
-from ..reports.terminal import escape_text
+from ..execution.ledger import Entry
+from ..reports.escaping import escape_text
 from .state import find_session
 
-__all__ = ["CaseItem", "SuiteCollector", "UnscoredError", "collect_suites", "split_arguments"]
+__all__ = ["CaseItem", "SuiteCollector", "UnscoredError", "collect_suites", "explain_unscored", "split_arguments"]
 
 
 class UnscoredError(Exception):
@@ -113,6 +114,17 @@ def _pick_cases(cases: Sequence[Case], chosen: Sequence[str]) -> Iterable[Case]:
     for name in chosen:
         if name not in found:
             raise UsageError(f"not found: {name!r} names no case of this run; `--collect-only -q` lists them")
+
+
+def explain_unscored(failed: Sequence[Entry], epochs: int) -> str:
+    """Say why a case could not be scored.
+
+    :param failed: its epochs that could not
+    :param epochs: how many were asked
+    """
+    first = failed[0]
+    several = f" ({len(failed)} of {epochs} epochs)" if epochs > 1 else ""
+    return f"unscored: {first.cause}{several}: {first.error}"
 
 
 def split_arguments(arguments: Sequence[str], suites: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -2,84 +2,128 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from ..core.encoding import dump_record, load_record
+from ..core.encoding import dump_line, encode_record
 from ..core.errors import RunDirectoryError
-from ..core.records import Record
+from ..core.records import BackendIdentity, Case, Record
 from ..core.settings import Settings
 from ..disclosure.environment import capture_environment
+from ..execution.aside import run_aside
 from ..execution.asking import Asker
 from ..execution.attaching import attach_models, start_services
+from ..execution.cache import open_cache
+from ..execution.context import Attached, RunContext
 from ..execution.journal import Journal, read_journal
+from ..execution.ledger import Entry, Ledger, Source, make_entry, parse_line
 from ..execution.manifest import compare_experiments, make_manifest
 from ..execution.planning import RunPlan, make_probes
-from ..execution.rundir import MANIFEST, REPORT, create_run, find_run, read_manifest, write_json
+from ..execution.prices import check_budget
+from ..execution.quota import Quota, make_quota
+from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, find_run, read_manifest, write_json
 from ..reports.machine import encode_report
 from ..reports.view import RunView, load_view
+from ..support.clock import find_start
 from .downloads import DownloadProgress
 
 __all__ = ["Controller"]
 
+_MOST_EVENTS = 1000
+
 
 class Controller:
-    """Keeps the evidence of a run; there is one, in the process the user started."""
+    """Keeps the evidence of a run; there is one, in the process the user started.
+
+    Records arrive in other threads than pytest's: of the pipeline, or of the workers' lines.
+    """
 
     def __init__(self, config: pytest.Config, settings: Settings, plan: RunPlan, stack: ExitStack) -> None:
         self._config = config
         self._settings = settings
         self._plan = plan
         self._stack = stack
-        self._started = psutil.Process().create_time()
-        self.connections: dict[str, dict[str, str]] = {}
-        #: what a resumed run has already, by case, then by epoch
-        self._earlier: dict[str, dict[int, Record]] = {}
-        #: the cases the session will run; None until something was collected
-        self._selected: frozenset[str] | None = None
-        self._reported: set[str] = set()
+        self._started = find_start()
+        self._guard = threading.Lock()
         self._journal: Journal | None = None
         self._manifest: dict[str, Any] = {}
+        #: what happened to the engine: changed limits and lost workers, in order
+        self._events: list[dict[str, Any]] = []
+        self._unnoted = 0
+        self._connections: dict[str, dict[str, str]] = {}
+        self._attaching: Future[tuple[BackendIdentity, ...]] | None = None
+        self._concluding: Future[None] | None = None
+        self.attached = Attached()
+        self.ledger = Ledger(plan.cases, settings.epochs)
+        self.quota: Quota | None = None
         self.run: Path | None = None
         self.view: RunView | None = None
         #: whether any of the models is a mock
         self.asks_mock = False
-        #: selected cases whose turn never came, so that pytest never reported them
+        #: selected cases without all their records
         self.missing: list[str] = []
         #: why the evidence could not be completed; empty when it could
         self.problem = ""
+        #: the workers that ended before their time, with the reason
+        self.lost: list[tuple[str, str]] = []
+
+    def make_context(self, workers: int) -> RunContext:
+        """Return what a process that asks must know.
+
+        :param workers: how many processes share the run
+        """
+        return RunContext(
+            settings=self._settings,
+            digests={name: plan.dataset.digest for name, plan in self._plan.plans.items()},
+            connections=self._connections,
+            done=self.ledger.done,
+            workers=workers,
+        )
+
+    def prepare(self) -> None:
+        """Look at what needs no answer, start the model servers of this host, and begin to attach the models.
+
+        :raises LlevalError: when something is not what it should be
+        """
+        self._find_resumed()
+        check_budget(self._settings)
+        open_cache(self._settings.cache)
+        self._connections = start_services(self._settings.models, self._stack, DownloadProgress(self._config))
+        probes = make_probes(self._plan, Asker(plans=self._plan.plans, callers={}, settings=self._settings))
+        # beside it the workers start
+        self._attaching = run_aside(lambda: attach_models(self._settings.models, self._connections, probes))
 
     @property
-    def done(self) -> frozenset[tuple[str, int]]:
-        """Case and epoch of what the run has already."""
-        return frozenset((case, epoch) for case, epochs in self._earlier.items() for epoch in epochs)
-
-    @property
-    def selected(self) -> frozenset[str]:
-        """The cases the session will run; all of them while nothing was collected, for then all are missing."""
-        return frozenset(case.id for case in self._plan.cases) if self._selected is None else self._selected
+    def is_open(self) -> bool:
+        """Whether the models have proven themselves and the run directory is open."""
+        return self.run is not None
 
     def open(self) -> None:
-        """Attach the models, then open the run directory.
+        """Wait until the models have proven themselves, then open the run directory.
 
-        :raises LlevalError: when either cannot be done
+        :raises LlevalError: when they do not, or it cannot be opened
         """
-        resumed = self._find_resumed()
-        self.connections = start_services(self._settings.models, self._stack, DownloadProgress(self._config))
-        asker = Asker(plans=self._plan.plans, backends={}, settings=self._settings)
-        identities = attach_models(self._settings.models, self.connections, make_probes(self._plan, asker))
+        if self._attaching is None:
+            raise RuntimeError("a session is opened before it was prepared")
         root = Path(self._config.rootpath)
-        self._manifest = make_manifest(self._settings, self._plan, identities, capture_environment(root))
+        environment, disclosed = capture_environment(root), check_budget(self._settings)
+        identities = self._attaching.result()
+        self._manifest = make_manifest(self._settings, self._plan, identities, environment, disclosed)
         self.asks_mock = any(identity.kind == "mock" for identity in identities)
+        self.attached = Attached.describe(identities)
+        resumed = self._find_resumed()
+        self.run = resumed or create_run(root, self._settings.run_dir)
+        self._stack.enter_context(claim_run(self.run))
+        self.quota = make_quota(self._settings)
         if resumed:
             self._take_over(resumed)
-        self.run = resumed or create_run(root, self._settings.run_dir)
         self._journal = Journal(self.run)
         self._write_manifest()
 
@@ -94,78 +138,123 @@ class Controller:
         compare_experiments(manifest, self._manifest, str(run))
         self._manifest["created"] = manifest["created"]
         self._manifest["sessions"] = manifest["sessions"]
-        for record in read_journal(run):
+        for record in read_journal(run, outline=True):
             if record.outcome == "scored":
-                self._earlier.setdefault(record.case, {})[record.epoch] = record
+                self.ledger.enter_earlier(make_entry(record))
+            if self.quota is not None and record.completion and not record.completion.cached:
+                self.quota.charge(record.model, record.completion.usage)
 
     def _write_manifest(self) -> None:
         """Write the manifest with this session counted up to now."""
-        if self.run is not None:
-            sessions = [*self._manifest["sessions"], {"started": self._started, "ended": time.time()}]
-            write_json(self.run / MANIFEST, {**self._manifest, "sessions": sessions})
+        if self.run is None:
+            return
+        session: dict[str, Any] = {"started": self._started, "ended": time.time(), "events": self._events}
+        if self._unnoted:
+            session["events_not_noted"] = self._unnoted
+        if self.quota is not None:
+            session["limits"] = self.quota.snapshot()
+        write_json(self.run / MANIFEST, {**self._manifest, "sessions": [*self._manifest["sessions"], session]})
 
-    def select(self, node_ids: Sequence[str]) -> None:
-        """Hear which items the session will run."""
-        self._selected = frozenset(case.id for case in self._plan.cases).intersection(node_ids)
+    def enter_record(self, record: Record) -> None:
+        """Enter a record that was made in this process."""
+        raw = encode_record(record)
+        with self._guard:
+            self._enter(raw, dump_line(raw), None)
 
-    def record_lines(self, case: str, lines: Sequence[str]) -> list[Record]:
-        """Journal the records of one case and return them, together with those it had before.
-
-        :raises pytest.exit.Exception: when the journal cannot be written; the session ends at once
-        """
-        self._reported.add(case)
-        records = [load_record(line) for line in lines]
-        self.append_lines(lines)
-        known = {record.epoch for record in records}
-        earlier = self._earlier.get(case, {})
-        return records + [record for epoch, record in earlier.items() if epoch not in known]
-
-    def note_skipped(self, node_id: str) -> None:
-        """Hear of an item that was skipped: a marker said so, nothing is missing."""
-        self._reported.add(node_id)
-
-    def append_lines(self, lines: Sequence[str]) -> None:
-        """Journal lines.
-
-        :raises pytest.exit.Exception: when the journal cannot be written; the session ends at once
-        """
-        if self._journal is None:
-            raise RuntimeError("a record arrived before the journal was open")
-        try:
+    def enter_lines(self, lines: Iterable[str], source: Source | None) -> list[str]:
+        """Enter the records a worker has sent; return the cases they complete."""
+        completed = []
+        with self._guard:
             for line in lines:
-                self._journal.append(line)
+                entry = self._enter(parse_line(line), line, source)
+                if entry is not None and self.ledger.is_complete(entry.case):
+                    completed.append(entry.case)
+        return completed
+
+    def _enter(self, raw: Mapping[str, Any], line: str, source: Source | None) -> Entry | None:
+        """Journal a record unless it is there already; an answer that cannot be kept must not count."""
+        if self._journal is None:
+            return None
+        entry = self.ledger.enter(raw, source)
+        if entry is None:
+            return None
+        try:
+            self._journal.append(line)
         except RunDirectoryError as error:
             self._journal = None
-            pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+            self.ledger.withdraw(entry)
+            self.problem = str(error)
+            return None
+        return entry
 
-    def finish(self, exitstatus: int, left: Sequence[Record]) -> int:
+    def check(self) -> None:
+        """End the session when the journal cannot be written; called in pytest's own thread.
+
+        :raises pytest.exit.Exception: with the reason
+        """
+        if self.problem:
+            pytest.exit(self.problem, returncode=pytest.ExitCode.TESTS_FAILED)
+
+    def find_case(self, node_id: str) -> Case | None:
+        """Return the case of a node id; None when it is of another test."""
+        return self.ledger.find_case(node_id)
+
+    def note_limit(self, worker: str, model: str, moment: float, limit: int, cause: str) -> None:
+        """Hear how many requests a worker may have in flight to a model now."""
+        self._note({"at": round(moment, 3), "worker": worker, "model": model, "limit": limit, "cause": cause})
+
+    def note_lost(self, worker: str, reason: str) -> None:
+        """Hear that a worker has ended before its time."""
+        self.lost.append((worker, reason))
+        self._note({"at": round(time.time(), 3), "worker": worker, "lost": reason})
+        if self.quota is not None:
+            self.quota.drop(worker)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if len(self._events) < _MOST_EVENTS:
+            self._events.append(event)
+        else:
+            self._unnoted += 1
+
+    def receive_quota(self, worker: str, message: tuple[Any, ...], reply: Callable[[tuple[Any, ...]], None]) -> None:
+        """Hear a worker's need for, or use of, the run's quota; called in any thread."""
+        if self.quota is not None:
+            self.quota.receive(worker, message, reply)
+
+    def stop(self) -> None:
+        """Begin to compute the report when nothing is missing; meanwhile xdist ends its workers."""
+        if self.run is not None and not self.ledger.find_missing():
+            self._concluding = run_aside(self._conclude)
+
+    def finish(self, exitstatus: int) -> int:
         """Close the journal, compute the report, and return the session's exit status.
 
         :param exitstatus: pytest's
-        :param left: records whose case never got its turn
         """
         if self.run is None:
             return exitstatus
-        self.missing = sorted(self.selected - self._reported)
+        self.missing = self.ledger.find_missing()
         try:
-            self._conclude(self.run, left)
+            (self._concluding or run_aside(self._conclude)).result()
         except RunDirectoryError as error:
-            self.problem = str(error)
-        if (self.missing or self.problem) and exitstatus == pytest.ExitCode.OK:
+            self.problem = self.problem or str(error)
+        if (self.missing or self.problem or self.ledger.violations) and exitstatus == pytest.ExitCode.OK:
             return pytest.ExitCode.TESTS_FAILED
         return exitstatus
 
-    def _conclude(self, run: Path, left: Sequence[Record]) -> None:
-        if self._journal is not None:
-            for record in left:
-                self._journal.append(dump_record(record))
+    def _conclude(self) -> None:
+        if self.run is None:
+            return
         self.close()
         self._write_manifest()
-        self.view = load_view(run)
-        write_json(run / REPORT, encode_report(self.view))
+        self.view = load_view(self.run)
+        write_json(self.run / REPORT, encode_report(self.view))
 
     def close(self) -> None:
         """Close the journal; safe to call twice."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        if self.quota is not None:
+            self.quota.close()
+        with self._guard:
+            journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()

@@ -25,7 +25,7 @@ def report_dry_run(run: RunSession, session: pytest.Session) -> bool:
     """Count cases and input tokens with each model's tokenizer and print them."""
     cases = [item.case for item in session.items if isinstance(item, CaseItem)]
     reporter = run.config.pluginmanager.get_plugin("terminalreporter")
-    asker = Asker(plans=run.load_plan().plans, backends={}, settings=run.settings)
+    asker = Asker(plans=run.load_plan().plans, callers={}, settings=run.settings)
     try:
         with ExitStack() as stack:
             connections = start_services(run.settings.models, stack, DownloadProgress(run.config))

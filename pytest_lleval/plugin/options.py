@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from ..core.errors import UsageError
-from ..core.settings import DEFAULT_MODEL, ModelSpec, Settings, parse_arguments, parse_limit, parse_model, split_names
+from ..core.settings import (
+    CACHE_MODES,
+    DEFAULT_DEADLINE,
+    DEFAULT_MODEL,
+    CacheMode,
+    ModelSpec,
+    Settings,
+    parse_arguments,
+    parse_limit,
+    parse_model,
+    split_names,
+)
 
 __all__ = ["declare_options", "is_asked", "overlay_settings", "read_settings", "runs_suites_alone"]
 
@@ -59,6 +70,21 @@ _OPTIONS = (
         name="max-connections",
         metavar="N",
         help="requests in flight per model, over all workers (default: 32; local models: the slots of their server)",
+    ),
+    _Option(name="rpm", metavar="N", help="requests a minute, of the whole run over all workers (default: no limit)"),
+    _Option(name="tpm", metavar="N", help="tokens a minute, input and output, of the whole run (default: no limit)"),
+    _Option(name="max-cost", metavar="USD", help="budget of the run; what it has no room for is not sent"),
+    _Option(name="max-tokens-total", metavar="N", help="budget of the run in tokens, input and output"),
+    _Option(
+        name="deadline",
+        metavar="SECONDS",
+        help="what one answer may take from when it is first asked for, with everything tried again (default: 600)",
+    ),
+    _Option(
+        name="cache",
+        metavar="|".join(CACHE_MODES),
+        help="answers at temperature 0 from the response cache: also keep new ones (on, the default), ask again and "
+        "keep (refresh), never ask (only), or neither (off)",
     ),
     _Option(name="run-dir", metavar="DIR", help="where the evidence goes (default: .lleval/runs/<time>-<id>)"),
     _Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
@@ -115,6 +141,12 @@ def read_settings(config: pytest.Config) -> Settings:
         max_tokens=read.number("max-tokens", int, "a whole number of at least 1", lambda n: n >= 1),
         system_prompt=read.one("system-prompt", str),
         max_connections=read.number("max-connections", int, "a whole number of at least 1", lambda n: n >= 1),
+        rpm=read.number("rpm", float, "a number above 0", lambda n: n > 0),
+        tpm=read.number("tpm", float, "a number above 0", lambda n: n > 0),
+        max_cost=read.number("max-cost", float, "a number of dollars above 0", lambda n: n > 0),
+        max_tokens_total=read.number("max-tokens-total", int, "a whole number of at least 1", lambda n: n >= 1),
+        deadline=read.number("deadline", float, "a number of seconds above 0", lambda n: n > 0) or DEFAULT_DEADLINE,
+        cache=read.one("cache", _parse_cache) or "on",
         run_dir=read.one("run-dir", str),
         resume=read.one("resume", str),
         dry_run=bool(read.value("dry-run")),
@@ -133,6 +165,13 @@ def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
     typed = [option for option in _OPTIONS if config.getoption(_dest(option)) is not None]
     fields = {_FIELDS.get(option.name, option.name.replace("-", "_")) for option in typed}
     return replace(stored, **{name: getattr(fresh, name) for name in fields})
+
+
+def _parse_cache(text: str) -> CacheMode:
+    for mode in CACHE_MODES:
+        if mode == text:
+            return mode
+    raise UsageError(f"--lleval-cache: {text!r} is none of {', '.join(CACHE_MODES)}")
 
 
 class _Reader:

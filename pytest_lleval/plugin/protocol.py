@@ -1,24 +1,27 @@
-"""Run one case item with two slim reports instead of pytest's three phases.
+"""Report one case item with two slim reports instead of pytest's three phases.
 
 A case has no fixtures, so there is nothing to set up or tear down; -x, --lf, --junitxml, --durations and plugins that
-read reports see what they expect.
+read reports see what they expect. The records themselves have reached the controller before, as they arrived.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from ..core.encoding import dump_record
-from ..core.records import Record
-from .collection import CaseItem, UnscoredError
+from ..core.records import Case
+from ..execution.ledger import Entry
+from ..reports.escaping import escape_text
+from .collection import CaseItem, UnscoredError, explain_unscored
 
-__all__ = ["RECORDS_KEY", "carry_records", "read_lines", "run_item"]
+__all__ = ["ENTRIES_KEY", "annotate_report", "find_value", "is_case_report", "make_reports", "run_item"]
 
 #: what a case's turn left on its item; nothing when a resumed run had its records already
-RECORDS_KEY: pytest.StashKey[tuple[Record, ...]] = pytest.StashKey()
+ENTRIES_KEY: pytest.StashKey[Sequence[Entry]] = pytest.StashKey()
 
-#: attributes carried by reports from workers to the controller; builtin types only
-LINES, VALUE = "lleval_lines", "lleval_value"
+#: carried by reports of cases from workers to the controller: the case's value
+VALUE = "lleval_value"
 
 
 def run_item(item: CaseItem) -> bool | None:
@@ -29,46 +32,61 @@ def run_item(item: CaseItem) -> bool | None:
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     call = pytest.CallInfo.from_call(item.runtest, when="call", reraise=_find_reraised(item.config))
     report: pytest.TestReport = hook.pytest_runtest_makereport(item=item, call=call)
+    # made before the other is shown: what only listeners need is then let go
+    teardown = _make_teardown(item.nodeid, item.location, report)
     hook.pytest_runtest_logreport(report=report)
     if call.excinfo and not isinstance(call.excinfo.value, UnscoredError):
         hook.pytest_exception_interact(node=item, call=call, report=report)
-    hook.pytest_runtest_logreport(report=_make_teardown(item, report))
+    hook.pytest_runtest_logreport(report=teardown)
     hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 
-def carry_records(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
-    """Move a case's records from its item to its report, for the journey to the controller."""
-    if RECORDS_KEY in item.stash:
-        _put_records(report, item.stash[RECORDS_KEY])
-        del item.stash[RECORDS_KEY]
-    return report
+def make_reports(case: Case, entries: Sequence[Entry]) -> list[pytest.TestReport]:
+    """Return the reports of a case that was asked elsewhere, as `run_item` would have made them."""
+    location = (case.suite, None, case.id.partition("::")[2])
+    failed = [entry for entry in entries if not entry.scored]
+    report = pytest.TestReport(
+        nodeid=case.id,
+        location=location,
+        keywords={},
+        outcome="failed" if failed else "passed",
+        longrepr=escape_text(explain_unscored(failed, len(entries)), keep="\n") if failed else None,
+        when="call",
+    )
+    annotate_report(report, entries)
+    return [report, _make_teardown(case.id, location, report)]
 
 
-def _put_records(report: pytest.TestReport, records: tuple[Record, ...]) -> None:
-    report.__dict__[LINES] = "\n".join(dump_record(record) for record in records)
-    values = [record.primary.value for record in records if record.primary]
+def annotate_report(report: pytest.TestReport, entries: Sequence[Entry]) -> None:
+    """Put what became of a case on its report."""
+    values = [entry.value for entry in entries if entry.value is not None]
     report.__dict__[VALUE] = sum(values) / len(values) if values else None
-    if any(record.outcome == "unscored" for record in records):
+    if not all(entry.scored for entry in entries):
         # an error of the infrastructure, not a failed test: pytest's word for that is an error at setup
         report.when = "setup"
-    report.duration = sum(record.completion.timing.total for record in records if record.completion)
+    report.duration = sum(entry.seconds for entry in entries)
     report.user_properties += [
-        (f"lleval_{score.name}", score.value) for record in records for score in record.scores if record.epoch == 1
+        (f"lleval_{name}", value) for entry in entries for name, value in entry.scores if entry.epoch == 1
     ]
 
 
-def read_lines(report: pytest.TestReport) -> list[str] | None:
-    """Return the journal lines a report carries; None when it is not a case's report."""
-    lines = getattr(report, LINES, None)
-    return None if lines is None else [line for line in lines.split("\n") if line]
+def is_case_report(report: pytest.TestReport) -> bool:
+    """Tell whether a report is of a case's turn: not of an ordinary test, nor a teardown."""
+    return hasattr(report, VALUE)
 
 
-def _make_teardown(item: CaseItem, report: pytest.TestReport) -> pytest.TestReport:
+def find_value(report: pytest.TestReport) -> float | None:
+    """Return the value of a case in 0..1; None when it could not be scored."""
+    value: float | None = getattr(report, VALUE)
+    return value
+
+
+def _make_teardown(node_id: str, location: tuple[str, int | None, str], report: pytest.TestReport) -> pytest.TestReport:
     """Tell listeners such as JUnit's that the item is complete."""
     return pytest.TestReport(
-        nodeid=item.nodeid,
-        location=item.location,
+        nodeid=node_id,
+        location=location,
         keywords={},
         outcome="passed",
         longrepr=None,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from ..reports.escaping import escape_text
 from ..reports.progress import LiveProgress
 from ..reports.terminal import render_run
-from .protocol import VALUE, read_lines
+from .controller import Controller
+from .protocol import VALUE, find_value, is_case_report
 from .session import RunSession
 
 __all__ = ["Display"]
 
 _SHOWN_MISSING = 10
+#: shared by all reports that are kept
+_NOTHING: list[Any] = []
 
 
 class Display:
@@ -24,22 +29,35 @@ class Display:
         self._live: LiveProgress | None = None
 
     def receive(self, report: pytest.TestReport) -> None:
-        """Journal a case's records and redraw the live line."""
-        lines = read_lines(report)
+        """Take note of a case's report and redraw the live line."""
         controller = self._run.controller
         if controller is None:
             return
-        if lines is None:
+        controller.check()
+        if not is_case_report(report):
             if report.skipped:
-                controller.note_skipped(report.nodeid)
+                controller.ledger.excuse(report.nodeid)
             return
-        records = controller.record_lines(report.nodeid, lines)
-        values = [record.primary.value for record in records if record.primary]
+        ledger = controller.ledger
+        ledger.note_reported(report.nodeid)
+        # of all its epochs, those included that a resumed run had before
+        values = [entry.value for entry in ledger.find(report.nodeid) if entry.value is not None]
         value = sum(values) / len(values) if values else None
         setattr(report, VALUE, value)
         if self._live is not None:
-            self._live.add(value, len(lines))
-            self._live.show(len(controller.selected))
+            self._live.add(value, ledger.count_fresh(report.nodeid))
+            self._live.show(len(ledger.selected))
+
+    def release(self, report: pytest.TestReport) -> None:
+        """Let go of what nobody reads any more: pytest keeps every report until the session ends."""
+        if self._run.controller is None or self._run.controller.find_case(report.nodeid) is None:
+            return
+        report.user_properties = _NOTHING
+        report.sections = _NOTHING
+        reporter = self._run.config.pluginmanager.get_plugin("terminalreporter")
+        unshown = reporter.stats.get("", []) if reporter is not None else []
+        if report.when == "teardown" and unshown and unshown[-1] is report:
+            unshown.pop()
 
     def start_clock(self) -> None:
         """Open the live line where there is a terminal to draw it on and nothing but cases to run."""
@@ -56,9 +74,9 @@ class Display:
 
         A wrong answer is a test that passed and a measurement that says so; only an unscored case is an error.
         """
-        if read_lines(report) is None:
+        if not is_case_report(report):
             return None
-        category, letter, word, markup = _name_case(report.failed, getattr(report, VALUE))
+        category, letter, word, markup = _name_case(report.failed, find_value(report))
         # where the live line is drawn, letters would break it
         return (category, letter, (word, markup)) if self._live is None else (category, "", "")
 
@@ -71,10 +89,22 @@ class Display:
         reporter.section("lleval")
         for line in render_run(controller.view) if controller.view else ():
             reporter.write_line(line.text, **line.markup)
+        for text in _render_engine(controller):
+            reporter.write_line(text, yellow=True)
         if controller.missing:
             reporter.write_line(_name_missing(controller.missing), red=True)
+        for violation in controller.ledger.violations[:_SHOWN_MISSING]:
+            reporter.write_line(f"not counted: {violation}", red=True)
         if controller.problem:
             reporter.write_line(controller.problem, red=True)
+
+
+def _render_engine(controller: Controller) -> Iterator[str]:
+    """Say what happened to the workers."""
+    for worker, reason in controller.lost:
+        yield escape_text(f"worker {worker} ended before its time ({reason}); what it held was given to others")
+    if controller.ledger.repeated:
+        yield f"answered twice and counted once: {controller.ledger.repeated:,} (by workers that had been given up)"
 
 
 def _name_missing(missing: list[str]) -> str:

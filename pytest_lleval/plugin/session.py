@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..core.encoding import dump_record
 from ..core.errors import DatasetError, LlevalError
-from ..core.records import Record
 from ..core.settings import Settings
+from ..execution.context import Attached, RunContext
 from ..execution.planning import RunPlan, plan_run
 from ..execution.rundir import find_run, read_manifest
-from ..reports.terminal import escape_text
+from ..providers.registry import import_providers
+from ..reports.escaping import escape_text
 from .collection import CaseItem, split_arguments
-from .controller import Controller
 from .downloads import DownloadProgress
+from .onlookers import has_onlookers
 from .options import overlay_settings, read_settings, runs_suites_alone
 from .state import SESSION_KEY
-from .worker import Worker
+
+if TYPE_CHECKING:
+    from ..distribution.lines import WorkerLine
+    from .controller import Controller
+    from .outlets import LineOutlet
+    from .worker import Worker
 
 __all__ = ["RunSession", "open_session"]
 
 WORKER_INPUT = "lleval"
+#: how long a case's turn in a worker waits for the controller's word on the models; it comes before any turn does
+_ATTACHED_SECONDS = 60.0
 
 
 def open_session(config: pytest.Config) -> RunSession:
@@ -50,14 +58,19 @@ class RunSession:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         raw = getattr(config, "workerinput", {}).get(WORKER_INPUT)
-        self.worker_input: dict[str, Any] | None = json.loads(raw) if raw else None
+        #: what the controller has told this worker
+        self.context = RunContext.decode(raw) if raw else None
+        self.line = _find_line(config) if raw else None
         self.stack = ExitStack()
         self.settings = self._read_settings()
         self.chosen_node_ids: list[str] = []
         self.controller: Controller | None = None
+        #: whether xdist's workers do the asking
+        self.has_workers = False
         self._worker: Worker | None = None
+        self._outlet: LineOutlet | None = None
+        self._attached: Future[str] = Future()
         self._plan: RunPlan | None = None
-        self._workers = 1
 
     @property
     def is_worker(self) -> bool:
@@ -65,8 +78,8 @@ class RunSession:
         return hasattr(self.config, "workerinput")
 
     def _read_settings(self) -> Settings:
-        if self.worker_input is not None:
-            return Settings.decode(self.worker_input["settings"])
+        if self.context is not None:
+            return self.context.settings
         settings = read_settings(self.config)
         if settings.resume is not None and not settings.suites:
             manifest = read_manifest(find_run(Path(self.config.rootpath), settings.resume))
@@ -81,8 +94,8 @@ class RunSession:
         """
         if self._plan is None:
             plan = plan_run(self.settings, DownloadProgress(self.config))
-            if self.worker_input is not None:
-                _compare_digests(plan, self.worker_input["digests"])
+            if self.context is not None:
+                _compare_digests(plan, self.context.digests)
             self._plan = plan
         return self._plan
 
@@ -98,20 +111,32 @@ class RunSession:
         elif runs_suites_alone(self.config):
             self.config.args = []
 
-    def start(self, workers: int = 1) -> None:
-        """Prepare the evidence and attach the models, once, unless this session only looks.
+    def start(self) -> None:
+        """Prepare the evidence and begin to attach the models, once, unless this session only looks.
 
-        :param workers: how many processes will share the run
-        :raises pytest.UsageError: when a suite, a dataset, a model or the run directory is not what it should be
+        :raises pytest.UsageError: when a suite, a dataset or a model is not what it should be
         """
         if self.is_worker or self.controller is not None:
             return
-        self._workers = workers
         try:
             plan = self.load_plan()
             if self.config.option.collectonly or self.settings.dry_run:
                 return
+            from .controller import Controller  # workers have none
+
             self.controller = Controller(self.config, self.settings, plan, self.stack)
+            self.controller.prepare()
+        except LlevalError as error:
+            raise pytest.UsageError(escape_text(str(error), keep="\n")) from error
+
+    def open(self) -> None:
+        """Wait until the models have proven themselves, and open the run directory, once.
+
+        :raises pytest.UsageError: when a model or the run directory is not what it should be
+        """
+        if self.controller is None or self.controller.is_open:
+            return
+        try:
             self.controller.open()
         except LlevalError as error:
             # a server's own words are in what an attachment says
@@ -120,12 +145,7 @@ class RunSession:
     def select(self, node_ids: Iterable[str]) -> None:
         """Hear which items will run."""
         if self.controller is not None:
-            self.controller.select(tuple(node_ids))
-
-    def keep_left(self, lines: Sequence[str]) -> None:
-        """Journal what a worker had been answered when it was stopped."""
-        if self.controller is not None and lines:
-            self.controller.append_lines(lines)
+            self.controller.ledger.select(node_ids)
 
     def runs_only_cases(self) -> bool:
         """Tell whether the session will run nothing but cases."""
@@ -133,53 +153,103 @@ class RunSession:
             return False
         return runs_suites_alone(self.config) and self.config.args == []
 
-    def encode_worker_input(self) -> str:
-        """Return what a worker needs to know, as JSON."""
+    def encode_context(self, workers: int) -> str:
+        """Return what a worker needs to know, as JSON.
+
+        :param workers: how many processes will share the run
+        """
         if self.controller is None:
             raise RuntimeError("workers are configured before the session has started")
-        return json.dumps(
-            {
-                "settings": self.settings.encode(),
-                "digests": {name: plan.dataset.digest for name, plan in self.load_plan().plans.items()},
-                "connections": self.controller.connections,
-                "done": sorted(self.controller.done),
-                "workers": self._workers,
-            }
-        )
+        return self.controller.make_context(workers).encode()
 
     @cached_property
     def worker(self) -> Worker:
-        """The part that asks; opened when the first case's turn comes."""
-        given = self.worker_input
-        if given is None and self.controller is None:
+        """The part that asks; opened when it is needed."""
+        from .outlets import LocalOutlet  # a controller of workers asks nothing itself
+        from .worker import Worker
+
+        if self.context is not None:
+            attached = self._hear_attached()
+            worker = Worker(self.config, self.load_plan(), self.context, attached, self._open_outlet(self.context))
+        elif self.controller is not None:
+            context, outlet = self.controller.make_context(1), LocalOutlet(self.controller)
+            worker = Worker(self.config, self.load_plan(), context, self.controller.attached, outlet)
+        else:
             raise RuntimeError("a case was run before its session had started")
-        worker = Worker(
-            self.config,
-            self.settings,
-            self.load_plan(),
-            connections=given["connections"] if given else self.controller.connections,  # type: ignore[union-attr]
-            done=frozenset((case, epoch) for case, epoch in given["done"]) if given else self.controller.done,  # type: ignore[union-attr]
-            workers=given["workers"] if given else 1,
-        )
         self._worker = worker
         return worker
+
+    def _open_outlet(self, context: RunContext) -> LineOutlet:
+        from .outlets import LineOutlet
+
+        if self.line is None:
+            raise RuntimeError("this worker has no line to its controller")
+        name: str = self.config.workerinput["workerid"]  # type: ignore[attr-defined]  # xdist sets it
+        number = name.removeprefix("gw")
+        self._outlet = LineOutlet(
+            self.line, name, int(number) if number.isdigit() else 0, limited=context.settings.is_limited
+        )
+        return self._outlet
+
+    def _hear_attached(self) -> Attached:
+        """Return what the controller says of the models, before it gives any work."""
+        return Attached.decode(self._attached.result(_ATTACHED_SECONDS))
+
+    def open_line(self, items: Sequence[pytest.Item]) -> None:
+        """Tell the controller, from a worker that has collected, which cases it can be asked directly.
+
+        :param items: what the worker has collected
+        """
+        if self.line is None:
+            return
+        cases = {item.nodeid: item for item in items if isinstance(item, CaseItem)}
+        turns = [name for name, item in cases.items() if item.own_markers]
+        if cases:
+            # takes a while, and the models are still proving themselves
+            import_providers(self.settings.models)
+
+        def hear(message: tuple[Any, ...]) -> None:
+            match message:
+                case ("attached", str(text)):
+                    self._attached.set_result(text)
+                case ("end",):
+                    # nobody would hear of an answer
+                    if self._worker is not None:
+                        self._worker.abandon()
+                case ("ask", str(names)):
+                    self.worker.ask_directly([cases[name].case for name in names.splitlines()])
+                case _:
+                    if self._outlet is not None:
+                        self._outlet.hear(message)
+
+        self.line.open(hear, direct=not has_onlookers(self.config), turns="\n".join(turns))
 
     def run_case(self, item: CaseItem) -> None:
         """Take the turn of one case."""
         self.worker.run_case(item)
+        if self.controller is not None:
+            self.controller.check()
+
+    def stop(self) -> None:
+        """End the asking of this process."""
+        self._stop_worker()
+        if self.controller is not None:
+            self.controller.stop()
 
     def finish(self, exitstatus: int) -> int:
-        """End the asking, then decide; return the session's exit status."""
-        left = self._stop_worker()
-        if self.is_worker:
-            self.config.workeroutput[WORKER_INPUT] = "\n".join(map(dump_record, left))  # type: ignore[attr-defined]
+        """Decide, when nobody asks any more; return the session's exit status."""
         if self.controller is None:
             return exitstatus
-        return self.controller.finish(exitstatus, left)
+        return self.controller.finish(exitstatus)
 
-    def _stop_worker(self) -> list[Record]:
+    def _stop_worker(self) -> None:
         worker, self._worker = self._worker, None
-        return worker.close() if worker else []
+        if worker is not None:
+            problem = worker.close()
+            if problem:
+                warnings.warn(pytest.PytestWarning(problem), stacklevel=1)
+        if self.line is not None:
+            self.line.close()
 
     def close(self) -> None:
         """Release everything; safe to call twice."""
@@ -189,7 +259,13 @@ class RunSession:
         self.stack.close()
 
 
-def _compare_digests(plan: RunPlan, expected: dict[str, str]) -> None:
+def _find_line(config: pytest.Config) -> WorkerLine | None:
+    from ..distribution.lines import find_line  # only where xdist is at work
+
+    return find_line(config)
+
+
+def _compare_digests(plan: RunPlan, expected: Mapping[str, str]) -> None:
     for name, digest in expected.items():
         found = plan.plans[name].dataset.digest
         if found != digest:

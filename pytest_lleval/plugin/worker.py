@@ -1,19 +1,22 @@
-"""The part of a process that asks: provider, pipeline, and the look at what comes next."""
+"""The part of a process that asks: providers, limits, cache, pipeline, and the look at what comes next."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from ..core.records import Case, Record
-from ..core.settings import Settings
+from ..core.records import Case
 from ..execution.asking import Asker
-from ..execution.attaching import open_backends, share_connections
+from ..execution.attaching import open_callers, share_connections
+from ..execution.cache import ResponseCache, open_cache
+from ..execution.calling import Outlet
+from ..execution.context import Attached, RunContext
+from ..execution.ledger import Entry, make_entry
 from ..execution.pipeline import Pipeline
 from ..execution.planning import RunPlan
-from .collection import CaseItem, UnscoredError
-from .protocol import RECORDS_KEY
+from .collection import CaseItem, UnscoredError, explain_unscored
+from .protocol import ENTRIES_KEY
 
 __all__ = ["Worker"]
 
@@ -24,50 +27,62 @@ _DEPTH = 4
 class Worker:
     """Asks this process's cases.
 
-    :param connections: how to reach the model servers, by model name
-    :param done: case and epoch of what the run has already
-    :param workers: how many processes share the run
+    :param config: of the session
+    :param plan: of the run
+    :param context: what is known of the run
+    :param attached: what is known of its models
+    :param outlet: gets each record as soon as it is there, and everything else the run must know
     """
 
     def __init__(
-        self,
-        config: pytest.Config,
-        settings: Settings,
-        plan: RunPlan,
-        *,
-        connections: Mapping[str, Mapping[str, str]],
-        done: frozenset[tuple[str, int]],
-        workers: int,
+        self, config: pytest.Config, plan: RunPlan, context: RunContext, attached: Attached, outlet: Outlet
     ) -> None:
-        name = getattr(config, "workerinput", {}).get("workerid", "main")
-        number = int(name.removeprefix("gw")) if name.startswith("gw") else 0
-        share = share_connections(settings, number % workers, workers)
-        backends = open_backends(settings, connections, share)
-        self._asker = Asker(plans=plan.plans, backends=backends, settings=settings, worker=name, done=done)
-
-        async def finish() -> None:
-            for backend in backends.values():
-                await backend.provider.aclose()
-
-        self._pipeline = Pipeline(self._asker.ask, window=_DEPTH * max(share.values()), finish=finish)
+        share = share_connections(context.settings, outlet.number, context.workers)
+        self._cache: ResponseCache | None = open_cache(context.settings.cache)
+        self._callers = open_callers(context, attached, share, self._cache, outlet)
+        self._asker = Asker(
+            plans=plan.plans,
+            callers=self._callers,
+            settings=context.settings,
+            worker=outlet.worker,
+            done=context.done,
+            sink=outlet.record,
+        )
+        self._pipeline = Pipeline(self._ask, window=_DEPTH * max(share.values()), finish=self._finish)
+        outlet.bind(self._pipeline.loop)
         self._queue = _find_queue(config)
 
+    async def _ask(self, case: Case, wanted: Callable[[], bool]) -> tuple[Entry, ...]:
+        # what waits for its turn is kept small: the records themselves are in the journal
+        return tuple(map(make_entry, await self._asker.ask(case, wanted)))
+
+    async def _finish(self) -> None:
+        for caller in self._callers.values():
+            await caller.backend.provider.aclose()
+
+    def ask_directly(self, cases: Sequence[Case]) -> None:
+        """Ask cases at once; their records go to the outlet alone."""
+        self._pipeline.ask_all(cases)
+
     def run_case(self, item: CaseItem) -> None:
-        """Take the turn of one case: begin what comes behind it, wait for its records, put them on its report.
+        """Take the turn of one case: begin what comes behind it, wait for its records.
 
         :raises UnscoredError: when an epoch could not be scored
         """
-        records = self._take_records(item) if self._asker.missing_epochs(item.case) else ()
-        item.stash[RECORDS_KEY] = records
-        failed = [record for record in records if record.outcome == "unscored"]
+        entries = self._take_entries(item) if self._asker.missing_epochs(item.case) else ()
+        item.stash[ENTRIES_KEY] = entries
+        failed = [entry for entry in entries if not entry.scored]
         if failed:
-            raise UnscoredError(_explain(failed, len(records)))
+            raise UnscoredError(explain_unscored(failed, len(entries)))
 
-    def _take_records(self, item: CaseItem) -> tuple[Record, ...]:
-        if self._pipeline.has_room():
+    def _take_entries(self, item: CaseItem) -> tuple[Entry, ...]:
+        def refill() -> None:
             coming, still_mine = self._queue(item)
             self._pipeline.begin(self._keep_missing(coming), still_mine)
-        return self._pipeline.take(item.case)
+
+        if self._pipeline.has_room():
+            refill()
+        return self._pipeline.take(item.case, refill)
 
     def _keep_missing(self, items: Iterator[pytest.Item]) -> Iterator[Case]:
         for item in items:
@@ -75,10 +90,17 @@ class Worker:
             if isinstance(item, CaseItem) and not item.own_markers and self._asker.missing_epochs(item.case):
                 yield item.case
 
-    def close(self) -> list[Record]:
-        """Stop asking; return what was answered and never taken."""
+    def abandon(self) -> None:
+        """Send nothing any more, at once and from any thread."""
+        self._pipeline.abandon()
+
+    def close(self) -> str:
+        """Stop asking; return what went wrong with the response cache, if anything did."""
         self._pipeline.close()
-        return self._pipeline.drain()
+        if self._cache is None:
+            return ""
+        self._cache.close()
+        return self._cache.problem
 
 
 Queue = Callable[[CaseItem], tuple[Iterator[pytest.Item], Callable[[Case], bool] | None]]
@@ -102,9 +124,3 @@ def _look_ahead(item: CaseItem) -> tuple[Iterator[pytest.Item], None]:
 
 
 _POSITIONS_KEY: pytest.StashKey[dict[int, int]] = pytest.StashKey()
-
-
-def _explain(failed: list[Record], epochs: int) -> str:
-    first = failed[0]
-    several = f" ({len(failed)} of {epochs} epochs)" if epochs > 1 else ""
-    return f"unscored: {first.cause}{several}: {first.error}"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..analysis.statistics import Estimate
 from ..analysis.summary import GroupSummary, SuiteSummary
 from ..core.records import BackendIdentity, Disclosure
+from .escaping import escape_text
 from .progress import format_duration
 from .view import RunView
 
-__all__ = ["Line", "escape_text", "render_run"]
+__all__ = ["Line", "render_run"]
 
-#: what commands a terminal, breaks a line, turns the direction of writing, or has no encoding
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAMES = {"accuracy": "accuracy", "macro_accuracy": "macro accuracy"}
 
 
@@ -24,14 +22,6 @@ class Line(NamedTuple):
 
     text: str
     markup: Mapping[str, bool] = {}
-
-
-def escape_text(text: str, keep: str = "") -> str:
-    """Make a text of a server, a model or a dataset safe to print: characters that do more than show are spelled out.
-
-    :param keep: characters to leave as they are, e.g. line ends
-    """
-    return _UNSAFE.sub(lambda found: found[0] if found[0] in keep else repr(found[0])[1:-1], text)
 
 
 def render_run(view: RunView) -> Iterator[Line]:

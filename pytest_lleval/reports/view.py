@@ -36,7 +36,7 @@ def load_view(run: Path) -> RunView:
     :raises RunDirectoryError: when its files cannot be read
     """
     manifest = read_manifest(run)
-    records = list(latest_records(read_journal(run)).values())
+    records = list(latest_records(read_journal(run, outline=True)).values())
     identities = [decode_identity(raw) for raw in manifest["models"]]
     described = [Disclosure(**raw) for raw in manifest["disclosures"]]
     metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}

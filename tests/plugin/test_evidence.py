@@ -60,7 +60,8 @@ def test_a_file_in_the_way_of_the_run_directory_is_named(pytester: pytest.Pytest
     result.stderr.fnmatch_lines(["*the evidence of the run cannot be written*--lleval-run-dir*"])
 
 
-def test_a_case_that_was_never_run_fails_the_session(pytester: pytest.Pytester, run: Run, workers: list[str]) -> None:
+@pytest.mark.parametrize("spread", [[], ["-n0"], ["-n2", "--dist=load"]])
+def test_a_case_that_was_never_run_fails_the_session(pytester: pytest.Pytester, run: Run, spread: list[str]) -> None:
     """Another plugin that swallows an item must not leave a green session with a hole in it."""
     pytester.makeconftest(
         """
@@ -75,7 +76,7 @@ def test_a_case_that_was_never_run_fails_the_session(pytester: pytest.Pytester, 
             session.config.pluginmanager.register(Swallow())
         """
     )
-    result = run(*workers)
+    result = run(*spread)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["not run: 1 of the selected cases: letters::green/1[[]fixed:A[]]"])
     assert len(find_runs(pytester.path)) == 1

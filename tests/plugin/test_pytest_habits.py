@@ -58,7 +58,9 @@ def test_an_unscored_case_is_an_error_and_never_a_wrong_answer(
 
 
 def test_x_stops_at_the_first_unscored_case(run: Run, picky_server: ModelServer, workers: list[str]) -> None:
-    result = run("-x", *workers, model=f"openai/served-model@{picky_server.url}")
+    picky_server.latency = 0.1
+    words = ["-x", "--lleval-max-connections=2", *workers]
+    result = run(*words, model=f"openai/served-model@{picky_server.url}")
     result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
     assert result.parseoutcomes()["errors"] < 4
 
@@ -69,10 +71,10 @@ def test_answers_that_came_before_a_stop_are_kept(pytester: pytest.Pytester, run
 
     with ModelServer(answer="A", faults=fail_late) as server:
         result = run("-x", *workers, model=f"openai/served-model@{server.url}")
-    outcomes = result.parseoutcomes()
+    assert result.parseoutcomes()["errors"] >= 1
     records = read_records(find_runs(pytester.path)[0])
-    assert len(records) > outcomes.get("passed", 0) + outcomes["errors"]
-    assert len(records) == len({record["case"] for record in records})
+    # ten were answered at once, wherever pytest was when the first failure came
+    assert len(records) == len({record["case"] for record in records}) >= 11
 
 
 def test_wrong_answers_do_not_stop_x(run: Run, workers: list[str]) -> None:

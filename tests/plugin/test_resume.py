@@ -1,16 +1,19 @@
 """A run that was stopped goes on where it stopped."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rundirs import find_runs, read_records
 from serving import ModelServer
+
+from pytest_lleval.core.encoding import dump_record
+from pytest_lleval.execution.journal import Journal, read_journal
 
 from .conftest import Run
 
@@ -136,10 +139,12 @@ def test_a_torn_last_line_is_cut_and_asked_again(pytester: pytest.Pytester, run:
 def test_unscored_cases_are_asked_again(pytester: pytest.Pytester, run: Run) -> None:
     run()
     (path,) = find_runs(pytester.path)
-    journal = path / "samples.jsonl"
-    lines = [json.loads(line) for line in journal.read_text().splitlines()]
-    lines[0] |= {"outcome": "unscored", "cause": "error", "error": "the server was gone", "scores": []}
-    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    records = list(read_journal(path))
+    records[0] = replace(records[0], outcome="unscored", cause="error", error="the server was gone", scores=())
+    (path / "samples.jsonl").unlink()
+    with Journal(path) as journal:
+        for record in records:
+            journal.append(dump_record(record))
     result = run("--lleval-resume")
     result.stdout.fnmatch_lines(["scored   12, unscored 0"])
     assert len(read_records(path)) == 13

@@ -32,7 +32,7 @@ def ask_plainly(limit: int) -> Answers:
         service = start_service(spec, log_dir=None, progress=None)
     except AssetError as error:
         pytest.skip(f"needs the embedded model and MMLU: {error}")
-    asker = Asker(plans=plan.plans, backends={}, settings=settings)
+    asker = Asker(plans=plan.plans, callers={}, settings=settings)
     scorer = plan.plans["mmlu"].suite.scorers[0]
     answers: Answers = {}
     try:

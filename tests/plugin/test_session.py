@@ -119,7 +119,7 @@ def test_the_report_is_machine_readable(pytester: pytest.Pytester, run: Run) -> 
 def test_the_manifest_identifies_suite_and_model(pytester: pytest.Pytester, run: Run) -> None:
     run()
     manifest = json.loads((find_runs(pytester.path)[0] / "manifest.json").read_text())
-    assert manifest["schema"] == 1
+    assert manifest["schema"] == 2
     assert len(manifest["suites"][0]["digest"]) == 64
     assert manifest["models"][0]["kind"] == "mock"
     assert "pytest" in manifest["environment"]["packages"]

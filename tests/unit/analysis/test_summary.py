@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from run_parts import make_completion, make_record
 
 from pytest_lleval.analysis.summary import SuiteSummary, Traffic, latest_records, measure_traffic, summarise_run
-from pytest_lleval.core.records import Record, Score, Timing, Usage
+from pytest_lleval.core.records import FailedAttempt, Record, Score, Timing, Usage
 
 
 def summarise(records: list[Record], metrics: tuple[str, ...] = ("accuracy",)) -> SuiteSummary:
@@ -36,7 +36,7 @@ def test_epochs_are_averaged_within_their_case() -> None:
 def test_the_latest_record_of_a_case_and_epoch_counts() -> None:
     records = [make_record("a", None), make_record("a", 1.0), make_record("a", 0.0, epoch=2)]
     assert list(latest_records(records).values()) == records[1:]
-    summary = summarise(records)
+    summary = summarise(list(latest_records(records).values()))
     assert (summary.scored, summary.unscored, summary.metrics[0].estimate.value) == (2, {}, 0.5)
 
 
@@ -104,15 +104,16 @@ def test_suites_and_models_are_summarised_apart_in_order_of_appearance() -> None
 def test_traffic_counts_what_went_over_the_wire() -> None:
     records = [
         make_record("a"),
-        make_record("b", completion=make_completion(attempts=3)),
+        make_record("b", failures=(FailedAttempt(error="busy", status=429), FailedAttempt(error="gone"))),
         make_record("c", completion=make_completion(usage=Usage())),
         make_record("d", completion=make_completion(cached=True)),
         make_record("e", None),
+        make_record("g", None, failures=(FailedAttempt(error="gone"),) * 2),
         make_record("f", None, cause="refused", completion=make_completion()),
     ]
     traffic = measure_traffic(records)
     assert traffic == Traffic(
-        requests=4, retried=1, input_tokens=30, output_tokens=6, without_usage=1, cache_hits=1, span=traffic.span
+        requests=8, retried=2, input_tokens=30, output_tokens=6, without_usage=1, cache_hits=1, span=traffic.span
     )
 
 
@@ -180,7 +181,7 @@ def test_sums_over_groups_are_the_same_to_the_last_digit(seed: int) -> None:
 def test_every_record_is_either_scored_or_unscored_and_counted_once(rows: list[tuple]) -> None:
     records = [make_record(f"{group}{number}", value, group=group, epoch=epoch) for number, group, epoch, value in rows]
     latest = latest_records(records)
-    summary = summarise(records)
+    summary = summarise(list(latest.values()))
     assert summary.scored + sum(summary.unscored.values()) == len(latest)
     scored_cases = {record.case for record in latest.values() if record.outcome == "scored"}
     assert sum(group.estimate.n for group in summary.groups) == len(scored_cases)

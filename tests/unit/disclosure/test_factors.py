@@ -1,7 +1,7 @@
 import pytest
 from run_parts import MOCK, MOCK_NOTE, make_completion, make_identity, make_record
 
-from pytest_lleval.core.records import Disclosure, Record, Score
+from pytest_lleval.core.records import Disclosure, FailedAttempt, Record, Score
 from pytest_lleval.disclosure.factors import find_disclosures
 
 NOTE = Disclosure(factor="D", severity="note", message="a subset")
@@ -77,3 +77,22 @@ def test_the_order_of_records_changes_no_finding() -> None:
 def test_a_mock_that_does_not_say_so_is_said_to_be_one() -> None:
     (found,) = find_disclosures([answer("a")], [make_identity(kind="mock")])
     assert (found.factor, found.severity) == ("F3", "critical")
+
+
+def test_answers_out_of_the_cache_are_counted_and_said() -> None:
+    records = [make_record("a", completion=make_completion(cached=True)), make_record("b"), make_record("c", None)]
+    (found,) = [item for item in find_disclosures(records, [make_identity()]) if item.factor == "F3"]
+    assert found.severity == "note"
+    assert found.message.startswith("1 of 2 answers came from the response cache")
+    assert not [item for item in find_disclosures(records[1:], [make_identity()]) if item.factor == "F3"]
+
+
+def test_failed_attempts_are_counted_by_cause_with_the_time_they_took() -> None:
+    failures = (
+        FailedAttempt(error="busy", status=429, seconds=0.1, waited=1.0),
+        FailedAttempt(error="gone", seconds=2.0),
+    )
+    records = [make_record("a", failures=failures), make_record("b", None, failures=failures[:1]), make_record("c")]
+    (found,) = [item for item in find_disclosures(records, [make_identity()]) if item.factor == "F5"]
+    assert found.message.startswith("3 requests failed (HTTP 429 2, no answer 1)")
+    assert found.evidence == {"HTTP 429": 2, "no answer": 1, "seconds": 4.2}

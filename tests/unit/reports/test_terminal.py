@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from run_parts import MOCK, MOCK_NOTE, describe_suite, make_completion, make_identity, make_record, write_run
 
 from pytest_lleval.core.records import BackendIdentity, Disclosure, Record, Score, Timing, Usage
-from pytest_lleval.reports.terminal import escape_text, render_run
+from pytest_lleval.reports.escaping import escape_text
+from pytest_lleval.reports.terminal import render_run
 from pytest_lleval.reports.view import load_view
 
 EVIL = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u2028\u202e\ud800"

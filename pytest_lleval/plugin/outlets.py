@@ -1,0 +1,111 @@
+"""Where what a process asks for goes: straight to the evidence, or over the line to the controller."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ..core.encoding import dump_record
+from ..core.records import Record
+from ..execution.quota import QuotaClient
+
+if TYPE_CHECKING:
+    from ..distribution.lines import WorkerLine
+    from .controller import Controller
+
+__all__ = ["LineOutlet", "LocalOutlet"]
+
+
+class LocalOutlet:
+    """The evidence is kept by this very process.
+
+    :param controller: that keeps it
+    """
+
+    worker = "main"
+    number = 0
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._client: QuotaClient | None = None
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hear on which loop the calls are made."""
+        if self._controller.quota is not None:
+            self._client = QuotaClient(self._send, loop)
+
+    @property
+    def quota(self) -> QuotaClient | None:
+        """What asks the run's quota; None where the run has no limits."""
+        return self._client
+
+    def record(self, record: Record) -> None:
+        """Journal a record."""
+        self._controller.enter_record(record)
+
+    def mark(self, case: str) -> None:
+        """Do nothing: this process is the one that would notice its own end."""
+
+    def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
+        """Note how many requests may be in flight now."""
+        self._controller.note_limit(self.worker, model, moment, limit, cause)
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        self._controller.receive_quota(self.worker, message, self._hear)
+
+    def _hear(self, message: tuple[Any, ...]) -> None:
+        if self._client is not None:
+            self._client.receive(message)
+
+
+class LineOutlet:
+    """The evidence is kept by the controller of this xdist worker.
+
+    :param line: to the controller
+    :param worker: the worker's name
+    :param number: the worker's number, from 0
+    :param limited: whether the run has rate limits or a budget
+    """
+
+    def __init__(self, line: WorkerLine, worker: str, number: int, *, limited: bool) -> None:
+        self._line = line
+        self.worker = worker
+        self.number = number
+        self._limited = limited
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: QuotaClient | None = None
+        self._lines: list[str] = []
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hear on which loop the calls are made."""
+        self._loop = loop
+        if self._limited:
+            self._client = QuotaClient(self._line.send, loop)
+
+    @property
+    def quota(self) -> QuotaClient | None:
+        """What asks the run's quota; None where the run has no limits."""
+        return self._client
+
+    def record(self, record: Record) -> None:
+        """Send a record, together with those that come in the same moment."""
+        if not self._lines and self._loop is not None:
+            self._loop.call_soon(self._flush)
+        self._lines.append(dump_record(record))
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        self._line.send(("records", "\n".join(lines)))
+
+    def mark(self, case: str) -> None:
+        """Say that a case is about to be asked which may take this process down."""
+        self._line.send(("mark", case))
+
+    def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
+        """Say how many requests may be in flight now."""
+        self._line.send(("limit", model, moment, limit, cause))
+
+    def hear(self, message: tuple[Any, ...]) -> None:
+        """Hear the run's quota."""
+        if self._client is not None:
+            self._client.receive(message)

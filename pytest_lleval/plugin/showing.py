@@ -1,0 +1,47 @@
+"""The hooks of the process the user looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from .dryrun import report_dry_run
+from .reporting import Display
+from .session import RunSession
+
+__all__ = ["ShowingHooks"]
+
+
+class ShowingHooks:
+    """One instance a session, in the process the user started; each hook delegates."""
+
+    def __init__(self, session: RunSession) -> None:
+        self._run = session
+        self._display = Display(session)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Report instead of running on a dry run; else start the clock of the live line."""
+        if self._run.settings.dry_run:
+            return report_dry_run(self._run, session)
+        self._display.start_clock()
+        return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
+        """Take note of a case before anybody shows it, and keep no more of it than is needed."""
+        self._display.receive(report)
+        yield
+        self._display.release(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
+        """Give scored and unscored cases letters and words of their own."""
+        return self._display.name_status(report)
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the numbers with their disclosures."""
+        self._display.print_summary(terminalreporter)
