@@ -63,7 +63,7 @@ def ask_plainly(client: OpenAI, model: str, request: Request) -> str:
 def ask_all(settings: Settings) -> Answers:
     """Ask every case with the plain client, one after the other."""
     plan = plan_run(settings)
-    asker = Asker(plans=plan.plans, backends={}, settings=settings)
+    asker = Asker(plans=plan.plans, callers={}, settings=settings)
 
     def answer(client: OpenAI, case: Case) -> tuple[Mapping[str, Any], str, float]:
         request = asker.build(case)
@@ -79,6 +79,7 @@ def run_plugin(folder: Path, limit: int, workers: str) -> Answers:
     """Run the plugin in a session of its own and return what its journal says."""
     words = [
         "--lleval-suite=mmlu",
+        "--lleval-cache=off",
         f"--lleval-model={DEFAULT_MODEL}",
         f"--lleval-limit={limit}",
         "--lleval-run-dir=run",

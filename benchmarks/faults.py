@@ -1,0 +1,432 @@
+"""What a run survives: failing servers, killed workers, a killed controller, a server that falls silent.
+
+Real sessions in processes of their own, against the server of ``--mock PATH``, which is started here, or ``--url URL``;
+it must count what it is asked (``GET /stats``, ``POST /reset``) and take ``POST /config`` (see `server.py`). Each part
+prints one line; the exit status is 1 when a claim does not hold:
+
+- `server`: 5 % each of 429, 500, time-out, truncated body, closed connection and invalid JSON. Every sample is scored,
+  none twice, within twice the time of the same command without faults.
+- `workers`: each worker of ``-n 4`` is killed in turn. Every sample is scored, none twice, with the scores of an
+  undisturbed run.
+- `controller`: it is killed at random points and the run resumed, ``-n 0`` and ``-n 2`` in turn. Every sample has one
+  record, with the scores of an undisturbed run, and no more calls are repeated than may be in flight.
+- `silence`: a server answers until the run is attached, and never again, ``-n 0`` and ``-n 2``. The session ends by its
+  deadline, with everything unscored for an error, and exit status 1.
+
+In less than a minute: ``faults.py --mock PATH --samples 200 --kills 2 --latency 0.05``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from killing import count_lines, list_workers, start_session, wait_gone, wait_lines
+from measuring import Cost, run_measured
+from server import Server, SilentServer, start_mock
+from workload import make_session, read_records, write_work
+
+CACHE_OFF = "--lleval-cache=off"
+FAULTS = ("429", "500", "timeout", "truncate", "close", "badjson")
+RATE = 0.05
+#: seconds one attempt may take of a server that does not answer some
+TIMEOUT = 1.0
+#: seconds one case may take of a server that never answers
+DEADLINE = 3.0
+#: seconds workers may go on without their controller
+ORPHANED = 30.0
+
+Scores = dict[str, tuple[object, ...]]
+
+
+@dataclass(kw_only=True)
+class Finding:
+    """What a part has found, and which claims did not hold."""
+
+    text: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def claim(self, holds: bool, problem: str) -> None:
+        """Note a problem unless a claim holds."""
+        if not holds:
+            self.problems.append(problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Where the parts run, and how much they do."""
+
+    folder: Path
+    server: Server
+    samples: int
+    connections: int
+    kills: int
+    seed: int
+    words: tuple[str, ...]
+
+    def make_command(self, run: Path, workers: int, *words: str, url: str | None = None) -> list[str]:
+        """Return the command of a session that makes a run.
+
+        :param url: of another server than the bench's
+        """
+        options = [f"--lleval-model=openai/any@{url or self.server.url}", f"--lleval-run-dir={run}"]
+        return self.make_session(workers, *options, *words)
+
+    def make_session(self, workers: int, *words: str, suite: str | None = "suite.py") -> list[str]:
+        """Return the command of a session whose model and run are among `words`."""
+        return make_session(workers, [f"--lleval-max-connections={self.connections}", *words, *self.words], suite=suite)
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a session hangs for all we know."""
+        return 120 + 0.05 * self.samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """An undisturbed run: its cost, its scores, and what it asked beyond its samples."""
+
+    cost: Cost
+    scores: Scores
+    probes: int
+
+
+def run_reference(bench: Bench, workers: int) -> Reference:
+    """Run without a disturbance.
+
+    :param workers: for ``-n``
+    :raises RuntimeError: when not everything is scored
+    """
+    bench.server.reset()
+    run = bench.folder / f"reference{workers}"
+    shutil.rmtree(run, ignore_errors=True)
+    cost = run_measured(bench.make_command(run, workers), bench.folder, seconds=bench.patience)
+    finding = Finding()
+    scores = check_journal(finding, run, bench.samples)
+    if cost.status != 0 or finding.problems:
+        problems = "; ".join(finding.problems)
+        raise RuntimeError(f"an undisturbed run ended with {cost.status}; {problems}: {cost.output[-2000:]}")
+    stats = bench.server.settle()
+    return Reference(cost=cost, scores=scores, probes=stats["requests"] - bench.samples)
+
+
+def check_journal(finding: Finding, run: Path, samples: int, expected: Scores | None = None) -> Scores:
+    """Claim that a journal has one scored record a sample, with the scores expected; return its scores."""
+    records = check_records(finding, run, samples)
+    unscored = [record for record in records if record["outcome"] != "scored"]
+    if unscored:
+        finding.problems.append(f"{len(unscored)} unscored, e.g.: {unscored[0]['error']}")
+    scores = {record["case"]: _read_scores(record) for record in records}
+    if expected is not None:
+        other = sum(scores.get(case) != value for case, value in expected.items())
+        finding.claim(not other, f"{other} samples have other scores than in an undisturbed run")
+    return scores
+
+
+def check_records(finding: Finding, run: Path, samples: int) -> list[dict[str, Any]]:
+    """Claim that a journal has one record a sample, and return them."""
+    try:
+        records = read_records(run)
+    except (OSError, ValueError) as error:
+        finding.problems.append(f"the journal cannot be read: {error}")
+        return []
+    counts = Counter((record["case"], record["epoch"]) for record in records)
+    twice = sum(count > 1 for count in counts.values())
+    finding.claim(not twice, f"{twice} samples have several records")
+    finding.claim(len(counts) == samples, f"{len(counts)} of {samples} samples have a record")
+    return records
+
+
+def _read_scores(record: Mapping[str, Any]) -> tuple[object, ...]:
+    return (record["outcome"], *((score["name"], score["value"], score.get("answer")) for score in record["scores"]))
+
+
+def try_server(bench: Bench) -> Finding:
+    """Run against a server that fails in every way, and once against the same server without faults."""
+    finding = Finding()
+    folder = bench.folder / "faulty"
+    write_work(folder, bench.samples, url=bench.server.url, timeout=TIMEOUT)
+    walls, scores, stats = [], None, {}
+    for name, rate in (("clean", 0.0), ("faults", RATE)):
+        bench.server.configure(**{f"rate_{fault}": rate for fault in FAULTS})
+        bench.server.reset()
+        command = bench.make_session(2, "--lleval-model=faulty", f"--lleval-run-dir={name}")
+        try:
+            cost = run_measured(command, folder, seconds=bench.patience)
+        finally:
+            bench.server.configure(**{f"rate_{fault}": 0.0 for fault in FAULTS})
+        stats = bench.server.settle()
+        scores = check_journal(finding, folder / name, bench.samples, scores)
+        finding.claim(cost.status == 0, f"{name}: exit {cost.status}: {cost.output[-600:]}")
+        walls.append(cost.wall)
+    ratio = walls[1] / walls[0]
+    finding.claim(ratio <= 2, "more than twice the time without faults")
+    met = ", ".join(f"{count} {name}" for name, count in sorted(stats["faults"].items()))
+    finding.text = f"{stats['requests']:,} requests, of them {met}; {walls[1]:.1f} s = {ratio:.2f} x without faults"
+    return finding
+
+
+def try_workers(bench: Bench) -> Finding:
+    """Kill each of four workers in turn, at fifths of the run."""
+    finding = Finding()
+    reference = run_reference(bench, 4)
+    bench.server.reset()
+    run = bench.folder / "workers"
+    with start_session(bench.make_command(run, 4), bench.folder) as process:
+        killed = _kill_in_turn(bench, process, run)
+        status = process.wait(bench.patience)
+    output = (bench.folder / "output.txt").read_text(encoding="utf-8", errors="replace")
+    stats = bench.server.settle()
+    finding.claim(killed == 4, "the run ended before all 4 workers were killed")
+    finding.claim(status == 0, f"exit {status}: {output[-600:]}")
+    check_journal(finding, run, bench.samples, reference.scores)
+    repeated = stats["requests"] - reference.probes - bench.samples
+    finding.text = f"{killed} workers killed, exit {status}, {repeated} calls repeated"
+    finding.text += f", {stats['client_disconnects']} in flight at the kills"
+    return finding
+
+
+def _kill_in_turn(bench: Bench, process: subprocess.Popen[bytes], run: Path) -> int:
+    victims: list[psutil.Process] = []
+    for number in range(4):
+        if not wait_lines(process, run, bench.samples * (number + 1) // 5):
+            return number
+        # those the session began with, not those that replace them
+        victims = victims or list_workers(process.pid)
+        if number >= len(victims) or not victims[number].is_running():
+            return number
+        victims[number].kill()
+    return len(victims)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """A point at which the controller of a run is killed."""
+
+    number: int
+    workers: int
+    #: of the wall time of an undisturbed run
+    fraction: float
+    reference: Reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Killed:
+    """What a server had counted when a run was killed."""
+
+    requests: int
+    in_flight: int
+    #: requests that workers sent before they heard of the end of their controller
+    later: int
+    #: seconds workers went on without the controller
+    orphaned: float
+
+
+@dataclass(kw_only=True)
+class Kills:
+    """What killing controllers has shown so far."""
+
+    #: before there was a run to go on with; after its end
+    early: int = 0
+    late: int = 0
+    repeated: list[int] = field(default_factory=list)
+    in_flight: list[int] = field(default_factory=list)
+    later: list[int] = field(default_factory=list)
+    orphaned: list[float] = field(default_factory=list)
+
+
+def try_controller(bench: Bench) -> Finding:
+    """Kill the controller at random points of its run and resume it."""
+    finding, kills = Finding(), Kills()
+    references = {workers: run_reference(bench, workers) for workers in (0, 2)}
+    chance = random.Random(bench.seed)
+    for number in range(bench.kills):
+        workers = 2 * (number % 2)
+        kill = Kill(number=number, workers=workers, fraction=chance.random(), reference=references[workers])
+        one = Finding()
+        kill_and_resume(bench, kill, one, kills)
+        where = f"kill {number} (-n {workers}, {kill.fraction:.0%})"
+        finding.problems += [f"{where}: {problem}" for problem in one.problems]
+    finding.text = (
+        f"{bench.kills} kills ({kills.early} before there was a run, {kills.late} after its end): calls repeated "
+        f"{max(kills.repeated, default=0)} at most, {sum(kills.repeated)} in all; in flight "
+        f"{max(kills.in_flight, default=0)} at most, {sum(kills.in_flight)} in all; sent by workers after the kill "
+        f"{max(kills.later, default=0)} at most, {sum(kills.later)} in all; workers ended after "
+        f"{max(kills.orphaned, default=0):.1f} s at most"
+    )
+    return finding
+
+
+def kill_and_resume(bench: Bench, kill: Kill, finding: Finding, kills: Kills) -> None:
+    """Kill a run, resume it, and claim that nothing shows of that."""
+    run = bench.folder / f"killed{kill.number}"
+    bench.server.reset()
+    killed = kill_controller(bench, kill, run, finding)
+    kills.late += killed is None
+    if killed is None:
+        killed = Killed(requests=bench.server.settle()["requests"], in_flight=0, later=0, orphaned=0.0)
+    kills.orphaned.append(killed.orphaned)
+    done = count_lines(run)
+    begun = (run / "manifest.json").is_file()
+    if begun:
+        command = bench.make_session(kill.workers, f"--lleval-resume={run}", suite=None)
+    else:
+        kills.early += 1
+        shutil.rmtree(run, ignore_errors=True)
+        command = bench.make_command(run, kill.workers)
+    cost = run_measured(command, bench.folder, seconds=bench.patience)
+    finding.claim(cost.status == 0, f"exit {cost.status} when resumed: {cost.output[-600:]}")
+    check_journal(finding, run, bench.samples, kill.reference.scores)
+    if begun:
+        repeated = _count_repeated(bench, kill, killed.requests, done)
+        finding.claim(
+            repeated <= bench.connections,
+            f"{repeated} calls repeated, {bench.connections} may be in flight; {killed.later} were sent after the kill",
+        )
+        kills.repeated.append(repeated)
+        kills.in_flight.append(killed.in_flight)
+        kills.later.append(killed.later)
+
+
+def kill_controller(bench: Bench, kill: Kill, run: Path, finding: Finding) -> Killed | None:
+    """Start a run and kill its controller; None when it had ended before."""
+    with start_session(bench.make_command(run, kill.workers), bench.folder) as process:
+        try:
+            process.wait(kill.fraction * kill.reference.cost.wall)
+        except subprocess.TimeoutExpired:
+            workers = list_workers(process.pid)
+            before = bench.server.settle(0)
+            process.kill()
+            process.wait()
+        else:
+            return None
+        orphaned, left = wait_gone(workers, ORPHANED)
+        finding.claim(not left, f"{left} workers went on for {ORPHANED:.0f} s without their controller")
+    after = bench.server.settle()
+    return Killed(
+        requests=after["requests"],
+        in_flight=max(before["inflight"], after["client_disconnects"]),
+        later=after["requests"] - before["requests"],
+        orphaned=orphaned,
+    )
+
+
+def _count_repeated(bench: Bench, kill: Kill, first: int, done: int) -> int:
+    """Return how many samples were asked again by the session that resumed.
+
+    :param first: requests of the session that was killed
+    :param done: records it had written
+    """
+    total, probes = bench.server.settle()["requests"], kill.reference.probes
+    # where nothing is left to ask, probes are all that can have been sent
+    probed = probes if done < bench.samples else min(total - first, probes)
+    return int(total - bench.samples - probed - min(first, probes))
+
+
+def try_silence(bench: Bench) -> Finding:
+    """Let a server fall silent once a run is attached to it."""
+    finding, times = Finding(), []
+    for workers in (0, 2):
+        with SilentServer() as server:
+            answered = run_measured(_ask_silent(bench, server, workers, "answered"), bench.folder)
+            finding.claim(answered.status == 0, f"exit {answered.status} while it answered: {answered.output[-600:]}")
+            server.answers, server.requests = server.requests - bench.samples, 0
+            command = _ask_silent(bench, server, workers, "silent")
+            cost = run_measured(command, bench.folder, seconds=bench.patience)
+        allowed = DEADLINE + 2 + 2 * answered.wall
+        where = f"-n {workers}"
+        finding.claim(cost.wall <= allowed, f"{where}: {cost.wall:.1f} s, more than the {allowed:.1f} s promised")
+        finding.claim(cost.status == 1, f"{where}: exit {cost.status} instead of 1: {cost.output[-600:]}")
+        records = check_records(finding, bench.folder / f"silent{workers}", bench.samples)
+        other = sum((record["outcome"], record["cause"]) != ("unscored", "error") for record in records)
+        finding.claim(not other, f"{where}: {other} records are not unscored for an error")
+        times.append(f"{where}: {cost.wall:.1f} s, {answered.wall:.1f} s when it answers")
+    finding.text = f"deadline {DEADLINE:g} s; {'; '.join(times)}"
+    return finding
+
+
+def _ask_silent(bench: Bench, server: SilentServer, workers: int, name: str) -> list[str]:
+    run = bench.folder / f"{name}{workers}"
+    return bench.make_command(run, workers, f"--lleval-deadline={DEADLINE:g}", url=server.url)
+
+
+PARTS: Mapping[str, Callable[[Bench], Finding]] = {
+    "server": try_server,
+    "workers": try_workers,
+    "controller": try_controller,
+    "silence": try_silence,
+}
+
+
+def run_parts(bench: Bench, names: list[str]) -> bool:
+    """Run parts, print what each has found, and tell whether all claims held."""
+    held = True
+    for name in names:
+        began = time.perf_counter()
+        try:
+            finding = PARTS[name](bench)
+        except (RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:
+            finding = Finding(problems=[str(error)])
+        seconds = time.perf_counter() - began
+        print(f"{'FAILED' if finding.problems else 'ok':<7}{name:<11}{seconds:>5.0f} s  {finding.text}", flush=True)
+        for problem in finding.problems[:10]:
+            print(f"       - {problem}", flush=True)
+        held = held and not finding.problems
+    return held
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--url", help="of a server that runs, e.g. http://127.0.0.1:8000/v1")
+    place.add_argument("--mock", type=Path, help="Python file of a server to start, which takes --latency-ms")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--latency", type=float, default=0.2, help="seconds the server started takes for one answer")
+    parser.add_argument("--kills", type=int, default=25, help="of the controller")
+    parser.add_argument("--seed", type=int, default=0, help="of the points at which it is killed")
+    parser.add_argument(
+        "--words", type=shlex.split, default=CACHE_OFF, help=f"further options of our sessions (default: {CACHE_OFF})"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    parsed = read_options()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        if parsed.mock:
+            server = stack.enter_context(start_mock(parsed.mock, f"--latency-ms={parsed.latency * 1e3:g}"))
+        else:
+            server = Server(parsed.url)
+        if not server.reset() or server.read_stats() is None or not server.configure():
+            raise SystemExit(f"{server.url} must take GET /stats, POST /reset and POST /config")
+        bench = Bench(
+            folder=folder,
+            server=server,
+            samples=parsed.samples,
+            connections=parsed.connections,
+            kills=parsed.kills,
+            seed=parsed.seed,
+            words=tuple(parsed.words),
+        )
+        write_work(folder, parsed.samples)
+        return 0 if run_parts(bench, parsed.only) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
