@@ -30,6 +30,10 @@ class Outlet(Protocol):
     def number(self) -> int:
         """Its number among those that share the run, from 0; a process that replaces another counts on."""
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody is still there to keep what comes back; asked before every request."""
+
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear on which loop the calls are made."""
 
@@ -228,6 +232,9 @@ class _Attempts:
             self._caller.check()
             wanted = self._calling.wanted
             if self._first_sent is None and wanted is not None and not wanted():
+                raise asyncio.CancelledError
+            if not self._backend.outlet.is_heard:
+                # the answer would be paid for and lost
                 raise asyncio.CancelledError
             lease = await self._reserve()
             try:

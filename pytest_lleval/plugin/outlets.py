@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..core.encoding import dump_record
@@ -24,6 +25,7 @@ class LocalOutlet:
 
     worker = "main"
     number = 0
+    is_heard = True
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
@@ -72,9 +74,15 @@ class LineOutlet:
         self.worker = worker
         self.number = number
         self._limited = limited
+        self._parent = os.getppid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: QuotaClient | None = None
         self._lines: list[str] = []
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the controller lives: a killed one is gone at once, and its line is closed a moment later."""
+        return os.getppid() == self._parent
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear on which loop the calls are made."""

@@ -77,6 +77,7 @@ class KeepingOutlet:
 
     worker = "gw3"
     number = 0
+    is_heard = True
 
     def __init__(self, quota: QuotaClient | None = None) -> None:
         self.quota = quota

@@ -234,3 +234,11 @@ def test_a_case_nobody_wants_any_more_is_not_sent() -> None:
     with pytest.raises(asyncio.CancelledError):
         call(make_caller(provider), wanted=lambda: False)
     assert not provider.requests
+
+
+def test_nothing_is_sent_when_nobody_is_there_to_keep_the_answer() -> None:
+    outlet, provider = KeepingOutlet(), script("A")
+    outlet.is_heard = False
+    with pytest.raises(asyncio.CancelledError):
+        call(make_caller(provider, outlet))
+    assert provider.requests == []
