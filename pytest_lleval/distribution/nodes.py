@@ -133,6 +133,7 @@ class NodeHooks:
         match message:
             case ("records", str(lines)):
                 self._enter(node, lines)
+                node.lleval_send(("kept",))
             case ("ready", int(pid), bool(direct), str(turns)):
                 self._greet(node, direct, turns.splitlines())
                 self._watch.begin(node, pid, local=bool(node.gateway.spec.popen))

@@ -34,8 +34,14 @@ class Outlet(Protocol):
     def is_heard(self) -> bool:
         """Whether somebody is still there to keep what comes back; asked before every request."""
 
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hear on which loop the calls are made."""
+    def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:
+        """Hear on which loop the calls are made, and how many may be in flight at once."""
+
+    async def admit(self) -> None:
+        """Wait until one more answer may be on its way to the journal: in flight, or come and not yet kept."""
+
+    def dismiss(self) -> None:
+        """Hear that what was admitted brought no answer."""
 
     @property
     def quota(self) -> QuotaClient | None:
@@ -237,20 +243,28 @@ class _Attempts:
                 # the answer would be paid for and lost
                 raise asyncio.CancelledError
             lease = await self._reserve()
+            await self._backend.outlet.admit()
             try:
-                completion = await self._send(slot)
-            except CallError as error:
-                if lease is not None:
-                    _settle_failed(lease, error)
-                raise
+                return await self._send_leased(slot, lease)
             except BaseException:
-                # a call that is cancelled may have been answered, and nobody will know
-                if lease is not None:
-                    lease.settle(None)
+                self._backend.outlet.dismiss()
                 raise
+
+    async def _send_leased(self, slot: Slot, lease: Lease | None) -> Completion:
+        try:
+            completion = await self._send(slot)
+        except CallError as error:
             if lease is not None:
-                lease.settle(completion.usage)
-            return completion
+                _settle_failed(lease, error)
+            raise
+        except BaseException:
+            # a call that is cancelled may have been answered, and nobody will know
+            if lease is not None:
+                lease.settle(None)
+            raise
+        if lease is not None:
+            lease.settle(completion.usage)
+        return completion
 
     async def _reserve(self) -> Lease | None:
         quota = self._backend.outlet.quota

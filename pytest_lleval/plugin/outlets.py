@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..core.encoding import dump_record
@@ -31,10 +32,16 @@ class LocalOutlet:
         self._controller = controller
         self._client: QuotaClient | None = None
 
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+    def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:  # noqa: ARG002  # kept at once
         """Hear on which loop the calls are made."""
         if self._controller.quota is not None:
             self._client = QuotaClient(self._send, loop)
+
+    async def admit(self) -> None:
+        """Do nothing: an answer is kept the moment it has come."""
+
+    def dismiss(self) -> None:
+        """Do nothing, likewise."""
 
     @property
     def quota(self) -> QuotaClient | None:
@@ -78,17 +85,31 @@ class LineOutlet:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: QuotaClient | None = None
         self._lines: list[str] = []
+        #: of the lines to be sent, those whose answers were admitted
+        self._admitted = 0
+        #: the same of each message that was sent and not yet kept
+        self._unkept: deque[int] = deque()
+        self._room = asyncio.Semaphore(1)
 
     @property
     def is_heard(self) -> bool:
         """Whether the controller lives: a killed one is gone at once, and its line is closed a moment later."""
         return os.getppid() == self._parent
 
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hear on which loop the calls are made."""
+    def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:
+        """Hear on which loop the calls are made, and how many may be in flight at once."""
         self._loop = loop
+        self._room = asyncio.Semaphore(connections)
         if self._limited:
             self._client = QuotaClient(self._line.send, loop)
+
+    async def admit(self) -> None:
+        """Wait until one more answer may be on its way: when the controller dies, no more is lost than is in flight."""
+        await self._room.acquire()
+
+    def dismiss(self) -> None:
+        """Hear that what was admitted brought no answer."""
+        self._room.release()
 
     @property
     def quota(self) -> QuotaClient | None:
@@ -100,10 +121,17 @@ class LineOutlet:
         if not self._lines and self._loop is not None:
             self._loop.call_soon(self._flush)
         self._lines.append(dump_record(record))
+        self._admitted += record.completion is not None and not record.completion.cached
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
+        self._unkept.append(self._admitted)
+        self._admitted = 0
         self._line.send(("records", "\n".join(lines)))
+
+    def _note_kept(self) -> None:
+        for _ in range(self._unkept.popleft()):
+            self._room.release()
 
     def mark(self, case: str) -> None:
         """Say that a case is about to be asked which may take this process down."""
@@ -114,6 +142,9 @@ class LineOutlet:
         self._line.send(("limit", model, moment, limit, cause))
 
     def hear(self, message: tuple[Any, ...]) -> None:
-        """Hear the run's quota."""
-        if self._client is not None:
+        """Hear the run's quota, and that the oldest records on their way were kept."""
+        if message == ("kept",):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._note_kept)
+        elif self._client is not None:
             self._client.receive(message)

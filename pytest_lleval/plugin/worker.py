@@ -49,7 +49,7 @@ class Worker:
             sink=outlet.record,
         )
         self._pipeline = Pipeline(self._ask, window=_DEPTH * max(share.values()), finish=self._finish)
-        outlet.bind(self._pipeline.loop)
+        outlet.bind(self._pipeline.loop, sum(share.values()))
         self._queue = _find_queue(config)
 
     async def _ask(self, case: Case, wanted: Callable[[], bool]) -> tuple[Entry, ...]:

@@ -82,11 +82,18 @@ class KeepingOutlet:
     def __init__(self, quota: QuotaClient | None = None) -> None:
         self.quota = quota
         self.records: list[Record] = []
+        self.admitted = 0
         self.marked: list[str] = []
         self.limits: list[tuple[str, int, str]] = []
 
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+    def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:
         raise NotImplementedError
+
+    async def admit(self) -> None:
+        self.admitted += 1
+
+    def dismiss(self) -> None:
+        self.admitted -= 1
 
     def record(self, record: Record) -> None:
         self.records.append(record)

@@ -242,3 +242,11 @@ def test_nothing_is_sent_when_nobody_is_there_to_keep_the_answer() -> None:
     with pytest.raises(asyncio.CancelledError):
         call(make_caller(provider, outlet))
     assert provider.requests == []
+
+
+def test_only_an_attempt_that_brought_an_answer_stays_admitted() -> None:
+    outlet = KeepingOutlet()
+    call(make_caller(script(GONE, BUSY, "A"), outlet, retries=5))
+    assert outlet.admitted == 1
+    call(make_caller(script(WRONG), outlet))
+    assert outlet.admitted == 1
