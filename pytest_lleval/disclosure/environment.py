@@ -1,56 +1,26 @@
-"""What machine and which software a run used."""
+"""What machine, which software and which commit a run used."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
 import shutil
 import subprocess
 from pathlib import Path
 
+from .fingerprint import capture_fingerprint
+
 __all__ = ["capture_environment"]
 
-_PACKAGES = (
-    "pytest-lleval",
-    "pytest",
-    "pytest-xdist",
-    "execnet",
-    "numpy",
-    "openai",
-    "anthropic",
-    "httpx2",
-    "xllamacpp",
-    "pyarrow",
-    "huggingface-hub",
-)
 _GIT_SECONDS = 5
 
 
 def capture_environment(root: Path) -> dict[str, object]:
-    """Describe interpreter, machine, packages and the commit of the folder `root`.
+    """Describe interpreter, machine, packages and the commit of the folder `root`, as JSON values.
 
-    Nothing that names the user or the host is captured.
+    Nothing that names the user, the host or a folder is captured.
+
+    :param root: a folder of the repository under test
     """
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "packages": _list_packages(),
-        "git": _read_git(root),
-    }
-
-
-def _list_packages() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return {**capture_fingerprint(), "git": _read_git(root)}
 
 
 def _read_git(root: Path) -> dict[str, object] | None:
