@@ -20,6 +20,7 @@ from ..suites.humaneval_data import HUMANEVAL
 from ..suites.registry import find_suites, list_suites
 from ..suites.sources import load_dataset
 from ..support.assets import fetch_asset
+from .audit import add_audit_command
 from .cache import add_cache_actions
 from .output import say
 
@@ -30,18 +31,17 @@ _USAGE_ERROR = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done, 4 what was typed cannot be done.
+    """Run the command and return its exit status: 0 done, 1 an audit flagged something, 4 it cannot be done as typed.
 
     :param arguments: words after ``lleval``; the process's own by default
     """
     parsed = _make_parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = parsed.run
+    run: Callable[[argparse.Namespace], int | None] = parsed.run
     try:
-        run(parsed)
+        return run(parsed) or 0
     except LlevalError as error:
         sys.stderr.write(f"ERROR: {escape_text(str(error))}\n")
         return _USAGE_ERROR
-    return 0
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -56,6 +56,7 @@ def _make_parser() -> argparse.ArgumentParser:
     report.add_argument("run_name", nargs="?", default="", metavar="RUN", help="path or name (default: the newest)")
     report.add_argument("--json", action="store_true", help="print the machine-readable report")
     report.set_defaults(run=_report_run)
+    add_audit_command(commands.add_parser("audit", help="judge a result file that others produced by the six factors"))
     add_cache_actions(commands.add_parser("cache", help="look at the response cache, or remove answers from it"))
     return parser
 

@@ -43,7 +43,7 @@ def test_a_number_of_a_mock_comes_with_its_disclosure(folder: Path, capsys: pyte
     assert main(["report", "mocked"]) == 0
     printed = capsys.readouterr().out
     assert "accuracy                 1.000" in printed
-    assert "F3  critical a mock answers" in printed
+    assert "F3 backend      flagged    a mock answers" in printed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Translate the files of other tools."""
