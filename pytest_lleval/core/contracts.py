@@ -37,6 +37,9 @@ class Provider(Protocol):
     async def count_tokens(self, request: Request) -> tuple[int, str]:
         """Count the input tokens of a request without asking the model; also name the tokenizer used."""
 
+    async def count_output(self, text: str) -> tuple[int, str]:
+        """Count the tokens of an answer, with the same tokenizer."""
+
     async def aclose(self) -> None:
         """Release connections."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from sys import intern
 from typing import Any
 
@@ -22,9 +23,12 @@ from .records import (
     Record,
     Request,
     Score,
+    SeedCheck,
     Timing,
     TokenLogprob,
+    Trace,
     Usage,
+    Verdict,
 )
 
 __all__ = [
@@ -39,11 +43,13 @@ __all__ = [
     "encode_identity",
     "encode_record",
     "encode_request",
+    "encode_verdict",
     "load_record",
+    "outline_record",
 ]
 
 #: of `manifest.json`, `samples.jsonl` and `report.json`
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def dump_record(record: Record) -> str:
@@ -91,6 +97,10 @@ def encode_record(record: Record) -> dict[str, Any]:
         encoded["request"] = encode_request(record.request)
     if record.completion:
         encoded["completion"] = encode_completion(record.completion)
+    if record.flags:
+        encoded["flags"] = record.flags
+    if record.seed_check:
+        encoded["seed_check"] = asdict(record.seed_check)
     if record.failures:
         encoded["failures"] = [_encode_failure(failure) for failure in record.failures]
     return encoded
@@ -118,9 +128,23 @@ def decode_record(raw: Mapping[str, Any], *, outline: bool = False) -> Record:
         request=_decode_request(request) if request else None,
         completion=decode_completion(completion, outline=outline) if completion else None,
         failures=tuple(FailedAttempt(**failure) for failure in raw.get("failures", ())),
+        flags=tuple(raw.get("flags", ())),
+        seed_check=SeedCheck(**raw["seed_check"]) if "seed_check" in raw else None,
         target=() if outline else tuple(raw["target"]),
         worker=raw["worker"],
         started=raw["started"],
+    )
+
+
+def outline_record(record: Record) -> Record:
+    """Return a record without what was asked and answered, as `load_record` reads it with ``outline``."""
+    completion = record.completion
+    return replace(
+        record,
+        request=None,
+        target=(),
+        completion=completion and replace(completion, text="", response_id=None, trace=None, logprobs=()),
+        scores=tuple(replace(score, explanation="") for score in record.scores),
     )
 
 
@@ -189,11 +213,23 @@ def encode_completion(completion: Completion) -> dict[str, Any]:
         },
         "cached": completion.cached,
     }
+    if completion.trace:
+        encoded["trace"] = _encode_trace(completion.trace)
     if completion.logprobs:
         encoded["logprobs"] = [
             {"token": t.token, "logprob": t.logprob, "top": dict(t.top)} for t in completion.logprobs
         ]
     return encoded
+
+
+def _encode_trace(trace: Trace) -> dict[str, Any]:
+    """Return the fields that say something."""
+    values = ((name, getattr(trace, name)) for name in Trace.__slots__)
+    return {name: value for name, value in values if value is not None and value != () and value != {}}
+
+
+def _decode_trace(raw: Mapping[str, Any]) -> Trace:
+    return Trace(**{**raw, "peers": tuple(raw.get("peers", ()))})
 
 
 def _decode_score(raw: Mapping[str, Any], outline: bool) -> Score:
@@ -215,6 +251,7 @@ def decode_completion(raw: Mapping[str, Any], *, outline: bool = False) -> Compl
         stop_reason=raw["stop_reason"],
         usage=Usage(input_tokens=usage["input"], output_tokens=usage["output"], cached_tokens=usage["cached"]),
         timing=Timing(**raw["timing"]),
+        trace=None if outline or "trace" not in raw else _decode_trace(raw["trace"]),
         logprobs=() if outline else tuple(TokenLogprob(**token) for token in raw.get("logprobs", ())),
         cached=raw["cached"],
     )
@@ -227,6 +264,17 @@ def encode_disclosure(disclosure: Disclosure) -> dict[str, Any]:
         "severity": disclosure.severity,
         "message": disclosure.message,
         "evidence": dict(disclosure.evidence),
+    }
+
+
+def encode_verdict(verdict: Verdict) -> dict[str, Any]:
+    """Return what a factor says as JSON values."""
+    return {
+        "factor": verdict.factor,
+        "state": verdict.state,
+        "message": verdict.message,
+        "disclosures": [encode_disclosure(found) for found in verdict.disclosures],
+        "evidence": dict(verdict.evidence),
     }
 
 
@@ -243,6 +291,7 @@ def encode_identity(identity: BackendIdentity) -> dict[str, Any]:
         "server": identity.server,
         "context_tokens": identity.context_tokens,
         "details": dict(identity.details),
+        "evidence": dict(identity.evidence),
         "disclosures": [encode_disclosure(disclosure) for disclosure in identity.disclosures],
     }
 

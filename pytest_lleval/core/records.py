@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "BackendIdentity",
     "Case",
     "Completion",
     "Disclosure",
+    "Factor",
+    "FactorState",
     "FailedAttempt",
     "Generation",
     "Message",
@@ -21,9 +23,12 @@ __all__ = [
     "Request",
     "Sample",
     "Score",
+    "SeedCheck",
     "Timing",
     "TokenLogprob",
+    "Trace",
     "Usage",
+    "Verdict",
 ]
 
 RequestKind = Literal["chat", "completion"]
@@ -32,6 +37,8 @@ BackendKind = Literal["real", "mock", "callable"]
 Outcome = Literal["scored", "unscored"]
 Cause = Literal["error", "refused", "budget", "judge"]
 Severity = Literal["note", "warning", "critical"]
+Factor = Literal["F1", "F2", "F3", "F4", "F5", "E"]
+FactorState = Literal["clean", "flagged", "unverified"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +131,48 @@ class Timing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """What was seen of one call from outside, whatever the provider says of it; `None` where nobody could look."""
+
+    #: sha256 of the prompt as it left the process, in canonical form
+    prompt: str | None = None
+    #: what left the process otherwise than it was asked for, as JSON values: ``prompt`` and ``sampling``
+    altered: Mapping[str, Any] = field(default_factory=dict)
+    #: bytes of the bodies
+    sent: int | None = None
+    received: int | None = None
+    #: connections opened for this call
+    opened: int | None = None
+    #: where connections were opened to, processes that were started and files that were read by a function's call
+    peers: tuple[str, ...] = ()
+    processes: int | None = None
+    files: int | None = None
+    #: seconds of CPU a function's own thread has taken
+    cpu: float | None = None
+    #: seconds the provider says the call took, where they are fewer than it did take
+    claimed: float | None = None
+    #: when the server says it made the answer, in seconds since 1970
+    created: float | None = None
+    #: tokens and seconds of the server's own counters
+    computed_tokens: int | None = None
+    computed_seconds: float | None = None
+    #: our own counts of what was asked and answered, of a few calls
+    counted_input: int | None = None
+    counted_output: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedCheck:
+    """What asking the same again with the same seed has shown."""
+
+    same_text: bool
+    #: the largest difference of a token's log probability; None where there are none to compare
+    logprob_difference: float | None = None
+    #: the second answer, where it is another
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
     """What came back from a model."""
 
@@ -138,6 +187,8 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...] = ()
     #: from the response cache, of an earlier run, instead of from the model
     cached: bool = False
+    #: what was seen of the call from outside; None where nobody looked
+    trace: Trace | None = None
     #: seconds the server asks to wait before it is sent more; a hint for the engine, not recorded
     hold: float = 0.0
 
@@ -168,12 +219,25 @@ class Score:
 class Disclosure:
     """One finding that makes a number doubtful; sticks to the numbers it concerns.
 
-    `factor` is F1..F5 or E (environment) of the trust layer, D for the dataset, A for the answers.
+    `factor` is F1..F5 or E (environment) of the trust layer, S for the seeds, D for the dataset, A for the answers.
     """
 
     factor: str
     severity: Severity
     message: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What one factor of the trust layer says of a run, with all its findings and the evidence it looked at."""
+
+    factor: Factor
+    state: FactorState
+    #: one plain sentence
+    message: str
+    disclosures: tuple[Disclosure, ...] = ()
+    #: JSON values
     evidence: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -194,6 +258,8 @@ class BackendIdentity:
     context_tokens: int | None = None
     #: e.g. digest of the model file, quantisation, slots
     details: Mapping[str, object] = field(default_factory=dict)
+    #: what was seen when it was attached: its answer to the probe, the round trip to its host
+    evidence: Mapping[str, object] = field(default_factory=dict)
     disclosures: tuple[Disclosure, ...] = ()
 
 
@@ -227,6 +293,10 @@ class Record:
     completion: Completion | None = None
     #: the attempts that failed, in order; the one that succeeded is not among them
     failures: tuple[FailedAttempt, ...] = ()
+    #: what a second request of the same has shown, where one was made
+    seed_check: SeedCheck | None = None
+    #: factors of the trust layer that this very answer makes doubtful
+    flags: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     worker: str = "main"
     #: seconds since 1970 when the epoch was begun; waiting for a free connection comes first

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from .errors import UsageError
+from .errors import UnknownNameError, UsageError
 
 __all__ = [
+    "ACKNOWLEDGEABLE",
     "CACHE_MODES",
     "DEFAULT_DEADLINE",
     "DEFAULT_MODEL",
@@ -17,6 +18,7 @@ __all__ = [
     "Limit",
     "ModelSpec",
     "Settings",
+    "parse_acknowledgements",
     "parse_arguments",
     "parse_limit",
     "parse_model",
@@ -26,6 +28,8 @@ __all__ = [
 CacheMode = Literal["on", "off", "refresh", "only"]
 CACHE_MODES: tuple[CacheMode, ...] = ("on", "off", "refresh", "only")
 
+#: factors of disclosures: the six of the trust layer, seeds, dataset, answers
+ACKNOWLEDGEABLE = ("F1", "F2", "F3", "F4", "F5", "E", "S", "D", "A")
 DEFAULT_DEADLINE = 600.0
 DEFAULT_MODEL = "local/smollm2-135m"
 _SECRET = re.compile(r"api_?key|token$|secret|password", re.IGNORECASE)
@@ -95,6 +99,14 @@ class Settings:
     #: seconds one epoch of a case may take from when it is first sent, with everything tried again
     deadline: float = DEFAULT_DEADLINE
     cache: CacheMode = "on"
+    #: how many samples are asked twice to see whether the answers are the same
+    check_seed: int = 0
+    #: an earlier run to compare with: its path or name
+    baseline: str | None = None
+    #: whether a finding above a note fails the session
+    strict: bool = False
+    #: factor to the reason why its findings are expected
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
     run_dir: str | None = None
     #: `None`: a fresh run; an empty string: the newest run; else the name or path of a run
     resume: str | None = None
@@ -147,6 +159,22 @@ def parse_arguments(place: str, values: Iterable[str]) -> dict[str, str]:
         if not equals or not name.strip():
             raise UsageError(f"{place}: {value!r} is not of the form NAME=VALUE, e.g. num_fewshot=5")
         parsed[name.strip()] = text.strip()
+    return parsed
+
+
+def parse_acknowledgements(place: str, values: Iterable[str]) -> dict[str, str]:
+    """Parse ``FACTOR:REASON`` words.
+
+    :raises UsageError: for a factor that does not exist, or without a reason
+    """
+    parsed: dict[str, str] = {}
+    for value in values:
+        factor, _, reason = (part.strip() for part in value.partition(":"))
+        if factor not in ACKNOWLEDGEABLE:
+            raise UnknownNameError(place, "factor", factor, ACKNOWLEDGEABLE)
+        if not reason:
+            raise UsageError(f"{place}: {value!r} has no reason; write it as {factor}:REASON, and it will be printed")
+        parsed[factor] = f"{parsed[factor]}; {reason}" if factor in parsed else reason
     return parsed
 
 

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import AttachError, CallError, UsageError
-from ..core.records import BackendIdentity, Completion, Disclosure, Request, Timing
+from ..core.records import BackendIdentity, Completion, Request, Timing, Trace
 from ..core.settings import ModelSpec
 from ..support.digest import digest_file
-from .counting import estimate_tokens
+from ..support.witness import Witness, witness_calls
+from .canary import describe_answer, is_proof, renew_probe
+from .counting import APPROXIMATION, estimate_text, estimate_tokens
 from .failures import redact_secrets, shorten_text
 
 __all__ = ["CallableProvider", "find_question"]
@@ -42,7 +44,14 @@ class CallableProvider:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
-        self._function = _import_function(spec)
+        started = time.perf_counter()
+        with witness_calls() as imported:
+            self._function = _import_function(spec)
+        self._imported = {
+            "seconds": round(time.perf_counter() - started, 6),
+            "opened": imported.opened,
+            "processes": imported.processes,
+        }
         self._takes_request = _check_parameter(self._function, spec)
 
     async def attach(self, probes: Sequence[Request]) -> BackendIdentity:
@@ -50,15 +59,24 @@ class CallableProvider:
 
         :raises AttachError: when it fails or does not answer as asked
         """
+        seen = []
         completion = Completion(text="", model=self._spec.model)
         for probe in probes:
-            try:
-                completion = await self.complete(probe)
-            except CallError as error:
-                raise AttachError(f"{error}; this was the answer to a probe before the run") from error
-            if probe.generation.top_logprobs and not completion.logprobs:
-                raise AttachError(f"{self._spec.name}: returns no log probabilities; use method=generate")
-        return self._identify(completion)
+            completion = await self._attach_probe(probe)
+            seen.append(describe_answer(probe, completion))
+            if not is_proof(seen[-1]):
+                again = renew_probe(probe)
+                seen.append(describe_answer(again, await self._attach_probe(again)))
+        return replace(self._identify(completion), evidence={"probes": seen, "imported": self._imported})
+
+    async def _attach_probe(self, probe: Request) -> Completion:
+        try:
+            completion = await self.complete(probe)
+        except CallError as error:
+            raise AttachError(f"{error}; this was the answer to a probe before the run") from error
+        if probe.generation.top_logprobs and not completion.logprobs:
+            raise AttachError(f"{self._spec.name}: returns no log probabilities; use method=generate")
+        return completion
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request.
@@ -66,12 +84,14 @@ class CallableProvider:
         :raises CallError: when the function raises, or returns neither a text nor a `Completion`
         """
         started = time.perf_counter()
-        result = await self._call(request if self._takes_request else find_question(request))
+        with witness_calls() as seen:
+            result = await self._call(request if self._takes_request else find_question(request), seen)
         total = time.perf_counter() - started
         if isinstance(result, str):
-            return Completion(text=result, model=self._spec.model, stop_reason="stop", timing=Timing(total=total))
+            result = Completion(text=result, model=self._spec.model, stop_reason="stop", timing=Timing(total=total))
         if isinstance(result, Completion):
-            return replace(result, timing=replace(result.timing, total=total))
+            # what the function says of its time is kept for the engine to compare with its own clock
+            return replace(result, trace=_trace_function(seen), timing=_complete_timing(result.timing, total))
         raise CallError(
             f"{self._spec.name}: returned {type(result).__name__}, neither str nor Completion: {result!r:.80}"
         )
@@ -80,14 +100,18 @@ class CallableProvider:
         """Estimate the input tokens of a request; also name the estimate."""
         return estimate_tokens(request)
 
+    async def count_output(self, text: str) -> tuple[int, str]:
+        """Estimate the tokens of an answer; also name the estimate."""
+        return estimate_text(text), APPROXIMATION
+
     async def aclose(self) -> None:
         """Release nothing: the function is the user's."""
 
-    async def _call(self, argument: str | Request) -> object:
+    async def _call(self, argument: str | Request, seen: Witness) -> object:
         try:
             if _is_async(self._function):
                 return await self._function(argument)
-            result = await asyncio.to_thread(self._function, argument)
+            result = await asyncio.to_thread(self._call_clocked, argument, seen)
             return await result if inspect.isawaitable(result) else result
         except CallError:
             raise
@@ -95,14 +119,12 @@ class CallableProvider:
             failure = CallError(f"{self._spec.name}: raised {_describe_exception(error, self._function)}")
         raise failure
 
+    def _call_clocked(self, argument: str | Request, seen: Witness) -> object:
+        with seen.clock():
+            return self._function(argument)
+
     def _identify(self, completion: Completion) -> BackendIdentity:
         source = _find_source(self._function)
-        disclosure = Disclosure(
-            factor="F3",
-            severity="note",
-            message="a Python function answers; what it connects to was not observed",
-            evidence={"function": self._spec.model},
-        )
         return BackendIdentity(
             spec=self._spec.name,
             provider="callable",
@@ -111,8 +133,21 @@ class CallableProvider:
             served_model=completion.model,
             fingerprint=completion.fingerprint,
             details={"async": _is_async(self._function), "source_sha256": digest_file(source) if source else None},
-            disclosures=(disclosure,),
         )
+
+
+def _trace_function(seen: Witness) -> Trace:
+    return Trace(
+        opened=seen.opened,
+        peers=tuple(sorted(seen.peers)),
+        processes=seen.processes,
+        files=seen.files,
+        cpu=None if seen.cpu is None else round(seen.cpu, 6),
+    )
+
+
+def _complete_timing(claimed: Timing, total: float) -> Timing:
+    return claimed if claimed.total > 0 else replace(claimed, total=total)
 
 
 def _import_function(spec: ModelSpec) -> Callable[..., Any]:

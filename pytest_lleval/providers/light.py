@@ -41,8 +41,8 @@ _TO_GET = frozenset({301, 302, 303})
 #: aiohttp warns of longer bodies as plain bytes, which it writes in one go
 _LARGE_BODY = 512 * 1024
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
-#: seconds the current task has spent opening connections
-_CONNECTING: ContextVar[float] = ContextVar("pytest_lleval_connecting", default=0.0)
+#: connections the current task has opened, and seconds that took
+_CONNECTING: ContextVar[tuple[int, float]] = ContextVar("pytest_lleval_connecting", default=(0, 0.0))
 
 
 class _UselessError(aiohttp.ClientError):
@@ -88,7 +88,8 @@ class _TimedConnector(aiohttp.TCPConnector):
             return await super()._create_connection(req, traces, timeout)
         finally:
             self.opened += 1
-            _CONNECTING.set(_CONNECTING.get() + time.perf_counter() - started)
+            count, seconds = _CONNECTING.get()
+            _CONNECTING.set((count + 1, seconds + time.perf_counter() - started))
 
 
 class LightWire:
@@ -149,7 +150,7 @@ class LightWire:
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = URL(self._base + path)
-        _CONNECTING.set(0.0)
+        _CONNECTING.set((0, 0.0))
         started = time.perf_counter()
         response: aiohttp.ClientResponse | None = None
         try:
@@ -164,12 +165,20 @@ class LightWire:
             # closes the connection if the body was not read to its end
             if response is not None:
                 response.release()
+        opened, connecting = _CONNECTING.get()
+        # an answer without any connection ever opened came from somewhere else than a server
+        seen = bool(self._connector.opened)
         timing = Timing(
-            connect=_CONNECTING.get() if self._connector.opened else None,
-            first_byte=answered - started,
-            total=time.perf_counter() - started,
+            connect=connecting if seen else None, first_byte=answered - started, total=time.perf_counter() - started
         )
-        return Reply(status=response.status, content=content, headers=response.headers, timing=timing)
+        return Reply(
+            status=response.status,
+            content=content,
+            headers=response.headers,
+            timing=timing,
+            sent=data,
+            opened=opened if seen else None,
+        )
 
     async def _request(
         self, url: URL, data: bytes | None, headers: CIMultiDict[str], proxy: str | None

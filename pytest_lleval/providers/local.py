@@ -50,6 +50,7 @@ class LocalProvider(OpenAIProvider):
     idle_seconds = 2.0
     # The server is on this machine: a proxy set in the environment must not be asked.
     trust_env = False
+    has_strange_template = False
 
     def __init__(self, spec: ModelSpec, connection: Mapping[str, str]) -> None:
         self._connection = dict(connection)
@@ -103,18 +104,27 @@ class LocalProvider(OpenAIProvider):
         count = await asyncio.to_thread(self._count, request)
         return count, f"llama.cpp tokenizer of {self._connection['file']}"
 
+    async def count_output(self, text: str) -> tuple[int, str]:
+        """Count the tokens of an answer with the model's own tokenizer."""
+        body = {"content": text, "add_special": False, "parse_special": False}
+        return await asyncio.to_thread(self._tokenize, body), f"llama.cpp tokenizer of {self._connection['file']}"
+
     def _count(self, request: Request) -> int:
-        root = find_root(self._base_url)
+        text = request.prompt
+        if request.kind == "chat":
+            messages = [{"role": message.role, "content": message.content} for message in request.messages]
+            text = str(self._ask_root("apply-template", {"messages": messages})["prompt"])
+        return self._tokenize({"content": text, "add_special": True, "parse_special": True})
+
+    def _tokenize(self, body: Mapping[str, object]) -> int:
+        tokens: Any = self._ask_root("tokenize", body)["tokens"]
+        return len(tokens)
+
+    def _ask_root(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
         try:
-            text = request.prompt
-            if request.kind == "chat":
-                messages = [{"role": message.role, "content": message.content} for message in request.messages]
-                text = str(ask_server(f"{root}/apply-template", {"messages": messages})["prompt"])
-            answer = ask_server(f"{root}/tokenize", {"content": text, "add_special": True, "parse_special": True})
+            return ask_server(f"{find_root(self._base_url)}/{path}", body)
         except OSError as error:
             raise CallError(f"{self.place}: the local model server did not count tokens: {error}") from error
-        tokens: Any = answer["tokens"]
-        return len(tokens)
 
     async def _explain(self, problem: str, *, answered: bool = False) -> str:
         if "exceeds the available context size" in problem:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-__all__ = ["ask_server", "find_root", "is_answering"]
+__all__ = ["ask_server", "find_root", "is_answering", "read_computed"]
+
+_COMPUTED = re.compile(r"^llamacpp:tokens_predicted_total\s+([0-9.eE+]+)$", re.MULTILINE)
 
 # The server is on this machine: a proxy set in the environment must not be asked.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -31,6 +34,22 @@ def ask_server(url: str, body: Mapping[str, object] | None = None, *, seconds: f
     if not isinstance(answer, dict):
         raise OSError(f"{url} answered {answer!r} instead of a JSON object")
     return answer
+
+
+def read_computed(url: str, *, seconds: float = 5.0) -> int | None:
+    """Return how many tokens of answers the server that speaks a protocol at `url` has computed since its start.
+
+    Its counters are in Prometheus' text format; None where they cannot be read.
+
+    :param seconds: how long to wait
+    """
+    try:
+        with _OPENER.open(find_root(url) + "/metrics", timeout=seconds) as response:
+            text = response.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    found = _COMPUTED.search(text)
+    return int(float(found[1])) if found else None
 
 
 def is_answering(url: str, *, seconds: float = 5.0) -> bool:

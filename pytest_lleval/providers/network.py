@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import ssl
 import sys
+import time
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -12,7 +16,54 @@ from urllib.request import getproxies, proxy_bypass
 from ..core.errors import UsageError
 from .failures import clean_url
 
-__all__ = ["find_proxy", "make_tls"]
+__all__ = ["find_proxy", "make_tls", "measure_round_trip"]
+
+_ROUND_TRIPS = 3
+_ROUND_TRIP_SECONDS = 2.0
+
+
+async def measure_round_trip(url: str) -> float | None:
+    """Return the seconds a TCP connection to the host of `url` takes, which is one round trip: the least of three.
+
+    :returns: None where it cannot be seen: behind a proxy, or when the host does not answer in time
+    """
+    parts = urlsplit(url)
+    if parts.hostname is None or _is_behind_proxy(url):
+        return None
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    times: list[float] = []
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_ROUND_TRIP_SECONDS):
+            # looking the name up is no part of a round trip, and may take longer
+            for address in await _find_addresses(parts.hostname, port):
+                # a host may have addresses that do not answer; localhost often has
+                with suppress(OSError):
+                    # one after the other: what holds this process up for a moment is in one of them
+                    for _ in range(_ROUND_TRIPS):
+                        times.append(await _time_connection(address, port))  # noqa: PERF401  # kept when time is up
+    return min(times, default=None)
+
+
+def _is_behind_proxy(url: str) -> bool:
+    try:
+        return find_proxy(url) is not None
+    except UsageError:
+        return True
+
+
+async def _find_addresses(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def _time_connection(address: str, port: int) -> float:
+    started = time.perf_counter()
+    _, writer = await asyncio.open_connection(address, port)
+    seconds = time.perf_counter() - started
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return seconds
 
 
 def find_proxy(url: str) -> str | None:

@@ -73,4 +73,6 @@ class OfficialWire:
                 content=response.content,
                 headers=response.headers,
                 timing=trace.read_timing(),
+                sent=trace.sent,
+                opened=trace.opened,
             )

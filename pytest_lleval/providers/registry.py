@@ -16,8 +16,10 @@ __all__ = [
     "ENTRY_POINTS",
     "connection_limit",
     "import_providers",
+    "is_built_in",
     "known_providers",
     "open_provider",
+    "read_computed",
     "read_max_retries",
     "start_service",
 ]
@@ -72,6 +74,23 @@ def start_service(spec: ModelSpec, *, log_dir: Path | None, progress: Progress |
     from . import local
 
     return local.start_service(spec, log_dir=log_dir, progress=progress)
+
+
+def is_built_in(spec: ModelSpec) -> bool:
+    """Tell whether the provider of a model is one of ours, which shows what it does."""
+    return spec.provider in _BUILT_IN
+
+
+def read_computed(spec: ModelSpec, connection: Mapping[str, str] | None) -> int | None:
+    """Return how many tokens of answers a model's server on this host has computed; None where none counts.
+
+    :param connection: what the model's `HostService` published
+    """
+    if spec.provider not in _LOCAL or connection is None:
+        return None
+    from .local_wire import read_computed as read
+
+    return read(connection["url"])
 
 
 def connection_limit(spec: ModelSpec) -> int:

@@ -7,19 +7,22 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from ..core.errors import AttachError, CallError, UsageError
 from ..core.records import BackendIdentity, Completion, Disclosure, Request
 from ..core.settings import ModelSpec
-from .counting import count_request
+from .canary import add_system, describe_answer, is_proof, renew_probe
+from .counting import count_request, count_text
 from .failures import Failure, clean_url, read_error_body, read_status, redact_secrets, shorten_text
 from .identity import Listing, check_served, find_mock
+from .network import measure_round_trip
 from .options import read_seconds
 from .probing import Target, explain_probe
 from .retrying import make_retrying
+from .sent import trace_reply
 from .wire import Reply, Wire
 
 __all__ = ["Answer", "RemoteProvider", "read_count", "read_string"]
@@ -58,6 +61,8 @@ class RemoteProvider(ABC):
     key_variable: ClassVar[str]
     url_variable: ClassVar[str]
     default_url: ClassVar[str]
+    #: whether anybody between here and the model may add to a prompt
+    has_strange_template: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -135,17 +140,34 @@ class RemoteProvider(ABC):
         try:
             async with asyncio.timeout(self._attach_timeout):
                 listing = await self._list_models()
-                answers = [await self._probe(probe, listing) for probe in probes]
+                answers, beside, round_trip = await asyncio.gather(
+                    asyncio.gather(*(self._probe(probe, listing) for probe in probes)),
+                    asyncio.gather(*(self._probe_again(probe) for probe in self._list_further(probes))),
+                    measure_round_trip(self._base_url),
+                )
+                seen: list[dict[str, Any] | None] = [
+                    describe_answer(probe, answer.completion) for probe, answer in zip(probes, answers, strict=True)
+                ]
+                seen += [
+                    await self._probe_again(renew_probe(probe))
+                    for probe, found in zip(probes, seen, strict=True)
+                    if found is not None and not is_proof(found)
+                ]
         except TimeoutError:
             raise AttachError(
                 f"{self.place}: {self.url} did not answer {len(probes)} small requests within "
                 f"{self._attach_timeout:g} s; is the model loaded? A slow one needs attach_timeout in its model table"
             ) from None
-        return self._identify(answers, listing)
+        evidence = {"probes": [found for found in (*seen, *beside) if found], "round_trip": round_trip}
+        return replace(self._identify(answers, listing), evidence=evidence)
 
     async def count_tokens(self, request: Request) -> tuple[int, str]:
         """Count the input tokens of a request without asking the server; also name the tokenizer used."""
         return await count_request(request, self._spec.model)
+
+    async def count_output(self, text: str) -> tuple[int, str]:
+        """Count the tokens of an answer, likewise."""
+        return await count_text(text, self._spec.model)
 
     async def aclose(self) -> None:
         """Release connections."""
@@ -169,7 +191,8 @@ class RemoteProvider(ABC):
         body = self._parse(reply)
         if body.get("error"):
             return read_error_body(body, reply.headers, (self._api_key,))
-        return Answer(completion=self._read(body, request, reply), headers=reply.headers)
+        completion = replace(self._read(body, request, reply), trace=trace_reply(request, reply, body))
+        return Answer(completion=completion, headers=reply.headers)
 
     def _parse(self, reply: Reply) -> Mapping[str, Any]:
         """Read the body of a successful answer as a JSON object."""
@@ -240,6 +263,19 @@ class RemoteProvider(ABC):
                 "for; use method=generate"
             )
         return answer
+
+    def _list_further(self, probes: Sequence[Request]) -> list[Request]:
+        """Return a probe that leaves nothing to the server's template, where somebody may add to prompts."""
+        chats = [probe for probe in probes if probe.kind == "chat"]
+        return [add_system(chats[0])] if chats and self.has_strange_template else []
+
+    async def _probe_again(self, probe: Request) -> dict[str, Any] | None:
+        """Return what a further probe shows; one that fails is no evidence, and no error."""
+        try:
+            outcome = await self._ask(probe)
+        except CallError:
+            return None
+        return None if isinstance(outcome, Failure) else describe_answer(probe, outcome.completion)
 
     def _keep_sent(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Leave out what is not set and what the model table says never to send."""

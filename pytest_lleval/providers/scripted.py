@@ -12,7 +12,7 @@ from ..core.errors import AttachError, CallError, UsageError
 from ..core.records import BackendIdentity, Completion, Disclosure, Request, Timing
 from ..core.settings import ModelSpec
 from ..support.digest import digest_json
-from .counting import estimate_tokens
+from .counting import APPROXIMATION, estimate_text, estimate_tokens
 from .inprocess import find_question
 from .options import read_number
 
@@ -78,6 +78,10 @@ class MockProvider:
     async def count_tokens(self, request: Request) -> tuple[int, str]:
         """Estimate the input tokens of a request; also name the estimate."""
         return estimate_tokens(request)
+
+    async def count_output(self, text: str) -> tuple[int, str]:
+        """Estimate the tokens of an answer; also name the estimate."""
+        return estimate_text(text), APPROXIMATION
 
     async def aclose(self) -> None:
         """Release nothing."""

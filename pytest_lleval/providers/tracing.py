@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +21,9 @@ class _TracedRequest(Protocol):
     @property
     def extensions(self) -> dict[str, object]: ...
 
+    @property
+    def content(self) -> bytes: ...
+
 
 @dataclass(kw_only=True, slots=True)
 class CallTrace:
@@ -29,6 +32,8 @@ class CallTrace:
     started: float = field(default_factory=time.perf_counter)
     #: connections opened for this call
     connections: int = 0
+    #: the body of the request, where it is known before it is sent
+    sent: bytes | None = None
     first_byte: float | None = None
     _connecting: float = 0.0
     _step_started: float = 0.0
@@ -51,6 +56,11 @@ class CallTrace:
         self._connecting += now - self._step_started
         if state == "complete" and step.startswith("connect_"):
             self.connections += 1
+
+    @property
+    def opened(self) -> int | None:
+        """Connections opened for this call; None where no transport of the client's own was at work."""
+        return self.connections if self._seen else None
 
     def read_timing(self) -> Timing:
         """Return the timing up to now; connecting is 0.0 where a kept connection was used again."""
@@ -84,3 +94,6 @@ async def trace_request(request: _TracedRequest) -> None:
     # A redirected request inherits the extension of the one that was redirected.
     if trace is not None and "trace" not in request.extensions:
         request.extensions["trace"] = trace.observe
+        # reading a body that is made while it is sent raises
+        with suppress(Exception):
+            trace.sent = request.content

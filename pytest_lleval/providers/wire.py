@@ -27,6 +27,10 @@ class Reply:
     content: bytes
     headers: Mapping[str, str]
     timing: Timing
+    #: the body as it left the process; None where the client does not show it
+    sent: bytes | None = None
+    #: connections opened for it; None where no transport was seen at work
+    opened: int | None = None
 
 
 class Wire(Protocol):

@@ -65,7 +65,7 @@ def test_an_unscored_record_keeps_its_cause() -> None:
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"schema": 1}', '{"schema": 99}'])
 def test_a_line_that_is_no_record_is_refused(line: str) -> None:
-    with pytest.raises(RunDirectoryError, match="not a record of schema 2"):
+    with pytest.raises(RunDirectoryError, match="not a record of schema 3"):
         load_record(line)
 
 

@@ -1,8 +1,9 @@
 """Counts without a server name how they were made."""
 
 import asyncio
-import math
 import sys
+import threading
+import time
 import types
 
 import pytest
@@ -16,21 +17,50 @@ from pytest_lleval.providers.openai import OpenAIProvider
 
 @pytest.fixture(autouse=True)
 def _forget_encodings():
-    counting._find_encoding.cache_clear()
+    counting._ENCODINGS.clear()
     yield
-    counting._find_encoding.cache_clear()
+    counting._ENCODINGS.clear()
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("What is the capital of France?", 7),
+        ("Repeat this number: 4270", 6),
+        ("人工智能是计算机科学的一个分支", 10),
+        ("def f(x): return x ** 2", 9),
+        ("", 0),
+    ],
+)
+def test_an_estimate_counts_words_marks_digits_and_signs(text, tokens):
+    assert counting.estimate_text(text) == tokens
+
+
+@settings(max_examples=50, deadline=None)
 @given(st.text(), st.text())
-def test_estimate_is_a_quarter_of_the_characters_rounded_up(text, system):
-    expected = math.ceil((len(text) + len(system)) / 4)
-    assert counting.estimate_tokens(chat(text, system=system)) == (expected, counting.APPROXIMATION)
+def test_an_estimate_grows_with_the_text_and_never_exceeds_its_characters(text, system):
+    count, name = counting.estimate_tokens(chat(text, system=system))
+    assert name == counting.APPROXIMATION
+    assert count == counting.estimate_text(text) + counting.estimate_text(system)
+    assert count <= len(text) + len(system)
+    assert counting.estimate_text(f"{text} {system}") >= max(map(counting.estimate_text, (text, system)))
+
+
+def test_a_table_that_cannot_be_fetched_is_not_waited_for(monkeypatch):
+    def hang(_):
+        threading.Event().wait(30)
+
+    monkeypatch.setitem(sys.modules, "tiktoken", types.SimpleNamespace(encoding_for_model=hang))
+    monkeypatch.setattr(counting, "_LOAD_SECONDS", 0.05)
+    started = time.perf_counter()
+    _, name = asyncio.run(counting.count_request(chat("a b c"), "gpt-slow"))
+    assert name == counting.APPROXIMATION
+    assert time.perf_counter() - started < 5
 
 
 def test_an_unknown_model_is_estimated_without_client_key_or_server():
     provider = OpenAIProvider(make_spec("openai/no-such-model-xyz"))
-    assert asyncio.run(provider.count_tokens(bare("12345"))) == (2, "approximation: characters / 4")
+    assert asyncio.run(provider.count_tokens(bare("12345"))) == (3, counting.APPROXIMATION)
     assert provider._wire is None
 
 

@@ -157,12 +157,13 @@ def test_a_spec_without_a_function_shows_the_form():
         CallableProvider(make_spec("callable/module"))
 
 
-def test_identity_says_that_the_function_was_not_looked_into(module):
+def test_identity_says_what_the_function_answered_to_probes_and_what_loading_it_took(module):
     identity = attach_with(open_provider(module, "record"), chat())
     assert (identity.kind, identity.served_model, identity.fingerprint) == ("callable", "inner", "f")
     assert len(identity.details["source_sha256"]) == 64
-    (disclosure,) = identity.disclosures
-    assert (disclosure.factor, disclosure.severity) == ("F3", "note")
+    assert identity.disclosures == ()
+    assert [probe["echoed"] for probe in identity.evidence["probes"]] == [True, True]
+    assert set(identity.evidence["imported"]) == {"seconds", "opened", "processes"}
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ def ask_both(server, request, **options):
         provider = OpenAIProvider(make_spec(f"openai/org/model-1@{server.url}", client=client, **options))
         try:
             (completion,) = run_with(provider, request)
-            outcomes.append(replace(completion, timing=Timing(), response_id=None))
+            assert completion.trace is not None
+            trace = replace(completion.trace, created=None)
+            outcomes.append(replace(completion, timing=Timing(), response_id=None, trace=trace))
         except CallError as error:
             outcomes.append((type(error), str(error), error.status, error.retryable, error.overloaded, error.wait))
     return outcomes
