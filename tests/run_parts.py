@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lleval.core.encoding import SCHEMA_VERSION, dump_record, encode_disclosure, encode_identity
-from pytest_lleval.core.records import BackendIdentity, Completion, Disclosure, Record, Score, Timing, Usage
+from pytest_lleval.core.records import (
+    BackendIdentity,
+    Completion,
+    Disclosure,
+    Message,
+    Record,
+    Request,
+    Score,
+    Timing,
+    Usage,
+)
+from pytest_lleval.disclosure.evidence import RunEvidence, build_evidence
 from pytest_lleval.execution.journal import Journal
 from pytest_lleval.execution.rundir import MANIFEST, write_json
 
@@ -35,6 +46,10 @@ MOCK = make_identity(
     fingerprint=None,
     disclosures=(MOCK_NOTE,),
 )
+
+
+def make_request(text: str = "What is it?", **changes: Any) -> Request:
+    return Request(messages=(Message(role="user", content=text),), **changes)
 
 
 def make_completion(**changes: Any) -> Completion:
@@ -65,8 +80,18 @@ def make_record(
         "error": "the server was gone" if value is None else "",
         "scores": () if value is None else (Score(name="exact", value=value, answer="A"),),
         "completion": None if value is None else make_completion(),
+        "request": make_request(f"What is {sample}?"),
     }
     return Record(**{**values, **changes})
+
+
+def make_evidence(
+    records: Iterable[Record], identities: Sequence[BackendIdentity] | None = None, **changes: Any
+) -> RunEvidence:
+    """What the factors look at, of records that were really asked."""
+    records = list(records)
+    rows = build_evidence(records, len(records))
+    return RunEvidence(rows=rows, identities=identities or [make_identity()], **changes)
 
 
 def describe_suite(**changes: Any) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import ssl
 import threading
 import time
@@ -55,6 +57,9 @@ class Fault:
     truncate: bool = False
 
 
+#: what is asked before a run of whoever is to be a model
+_PROBE = re.compile(r"number: (\d{4})", re.IGNORECASE)
+
 Script = Callable[[SeenRequest], Fault | None]
 
 
@@ -83,6 +88,7 @@ class ModelServer:
     :param llama_logprobs: give bare completions llama.cpp's form of log probabilities instead of OpenAI's
     :param tls: a context with the server's certificate; it then speaks HTTPS
     :param idle: seconds after which it closes a kept connection, without a word
+    :param obeys: repeat the number a probe asks for, as a model would; False stands for a script behind a URL
     :param models: the body of ``/v1/models``; None for the normal one, False for 404
     """
 
@@ -99,6 +105,7 @@ class ModelServer:
         models: object = None,
         tls: ssl.SSLContext | None = None,
         idle: float = 30,
+        obeys: bool = True,
     ) -> None:
         self._answer = answer
         self.model = model
@@ -110,7 +117,9 @@ class ModelServer:
         self.models = models
         self.tls = tls
         self.idle = idle
+        self.obeys = obeys
         self.requests: list[SeenRequest] = []
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         #: the most requests that have waited for their answer at once
         self.peak = 0
@@ -193,6 +202,9 @@ class ModelServer:
         return 404, {"error": {"message": f"no route {request.method} {path}", "type": "not_found_error"}}
 
     def _say(self, request: SeenRequest) -> str:
+        probe = _PROBE.search(request.question)
+        if probe and self.obeys:
+            return probe[1]
         return self._answer if isinstance(self._answer, str) else self._answer(request)
 
     def _served(self, request: SeenRequest) -> str:
@@ -221,7 +233,7 @@ class ModelServer:
     def _wrap(self, request: SeenRequest, kind: str, choice: dict[str, Any], text: str) -> dict[str, Any]:
         asked, said = _count_prompt(request), len(_split(text))
         return {
-            "id": f"id-{len(self.requests)}",
+            "id": f"id-{next(self._numbers)}",
             "object": kind,
             "created": int(time.time()),
             "model": self._served(request),
@@ -238,7 +250,7 @@ class ModelServer:
     def _compose_message(self, request: SeenRequest) -> dict[str, Any]:
         text, reason = _cut(self._say(request), (request.body or {}).get("max_tokens"))
         return {
-            "id": f"msg-{len(self.requests)}",
+            "id": f"msg-{next(self._numbers)}",
             "type": "message",
             "role": "assistant",
             "model": self._served(request),

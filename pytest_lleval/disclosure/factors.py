@@ -1,91 +1,96 @@
-"""Findings that make a number doubtful, judged from evidence in the records."""
+"""All that makes a run's numbers doubtful: the verdicts of the six factors, and what else there is to disclose."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from ..core.records import BackendIdentity, Disclosure, Record
+from ..core.records import Disclosure, Record, Verdict
+from .backends import judge_backends
+from .evidence import RunEvidence
+from .models import judge_models
+from .prompts import judge_prompts
+from .seeds import find_seed_findings
+from .times import judge_times
+from .tokens import judge_tokens
+from .verdicts import is_trustworthy, make_verdict, sort_findings
 
-__all__ = ["find_disclosures"]
+__all__ = ["Judgement", "judge_run"]
+
+_FACTORS = frozenset({"F1", "F2", "F3", "F4", "F5", "E"})
 
 
-def find_disclosures(
-    records: Iterable[Record], identities: Sequence[BackendIdentity], datasets: Sequence[Disclosure] = ()
-) -> tuple[Disclosure, ...]:
-    """Collect the disclosures of a run, the gravest first.
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What the trust layer says of a run."""
 
-    :param records: the run's journal
-    :param identities: who was attached; their own disclosures are taken over
-    :param datasets: disclosures of the datasets
+    #: of the six factors, in their order
+    verdicts: tuple[Verdict, ...]
+    #: of seeds, datasets and answers
+    further: tuple[Disclosure, ...]
+
+    @property
+    def disclosures(self) -> tuple[Disclosure, ...]:
+        """All findings, the gravest first."""
+        return sort_findings([*(found for verdict in self.verdicts for found in verdict.disclosures), *self.further])
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether all six factors are clean."""
+        return is_trustworthy(self.verdicts)
+
+
+def judge_run(
+    run: RunEvidence,
+    records: Sequence[Record],
+    known: Iterable[Disclosure] = (),
+    baseline: RunEvidence | None = None,
+    environment: Verdict | None = None,
+) -> Judgement:
+    """Judge a run.
+
+    :param run: what was seen of it
+    :param records: its records; an outline is enough
+    :param known: what was disclosed before it began, of datasets and settings
+    :param baseline: what was seen of an earlier run
+    :param environment: the verdict on the machine
     """
-    found = [*datasets]
-    for identity in identities:
-        found += identity.disclosures
-        if identity.kind == "mock" and not any(known.factor == "F3" for known in identity.disclosures):
-            message = f"{identity.spec}: a mock answers, no model was asked"
-            found.append(Disclosure(factor="F3", severity="critical", message=message))
-    records = list(records)
-    for identity in identities:
-        found += _compare_served(identity, [record for record in records if record.model == identity.spec])
-    found += _count_truncated(records)
-    found += _count_cached(records)
-    found += _count_repeated(records)
-    order = {"critical": 0, "warning": 1, "note": 2}
-    return tuple(sorted(_drop_repeats(found), key=lambda disclosure: order[disclosure.severity]))
-
-
-def _drop_repeats(found: Iterable[Disclosure]) -> list[Disclosure]:
-    unique: dict[tuple[str, str], Disclosure] = {}
-    for disclosure in found:
-        unique.setdefault((disclosure.factor, disclosure.message), disclosure)
-    return list(unique.values())
-
-
-def _compare_served(identity: BackendIdentity, records: Sequence[Record]) -> list[Disclosure]:
-    """F2: every response must come from the model that was attached."""
-    served = Counter(record.completion.model for record in records if record.completion)
-    others = {model: count for model, count in served.items() if model != identity.served_model}
-    prints = Counter(record.completion.fingerprint for record in records if record.completion)
-    found = []
-    if others:
-        names = ", ".join(f"{model!r} {count} times" for model, count in sorted(others.items()))
-        message = f"{identity.spec}: attached to {identity.served_model!r}, but answers came from {names}"
-        found.append(Disclosure(factor="F2", severity="critical", message=message, evidence=dict(served)))
-    if len(prints) > 1:
-        message = f"{identity.spec}: the fingerprint of the backend changed during the run ({len(prints)} different)"
-        evidence = {str(name): count for name, count in prints.items()}
-        found.append(Disclosure(factor="F2", severity="warning", message=message, evidence=evidence))
-    return found
-
-
-def _count_cached(records: Sequence[Record]) -> list[Disclosure]:
-    """F3: an answer out of the cache is no answer of this run's backend."""
-    answered = [record for record in records if record.completion]
-    cached = [record for record in answered if record.completion and record.completion.cached]
-    if not cached:
-        return []
-    message = (
-        f"{len(cached):,} of {len(answered):,} answers came from the response cache, of earlier runs; "
-        "they are left out of times and speeds (--lleval-cache=refresh asks again)"
+    causes: Counter[str] = Counter()
+    seconds = 0.0
+    for record in records:
+        for failure in record.failures:
+            causes[f"HTTP {failure.status}" if failure.status else "no answer"] += 1
+            seconds += failure.seconds + failure.waited
+    verdicts = [
+        judge_prompts(run, baseline),
+        judge_models(run, baseline),
+        judge_backends(run),
+        judge_tokens(run),
+        judge_times(run, causes, seconds),
+        *([environment] if environment else []),
+    ]
+    further = [*known, *_count_truncated(records), *_find_uniform(run), *find_seed_findings(run, records)]
+    for identity in run.identities:
+        further += [found for found in identity.disclosures if found.factor not in ("F2", "F3")]
+    return Judgement(
+        verdicts=tuple(_add_known(verdict, further) for verdict in verdicts),
+        further=sort_findings(found for found in further if found.factor not in _FACTORS),
     )
-    return [Disclosure(factor="F3", severity="note", message=message, evidence={"cached": len(cached)})]
 
 
-def _count_repeated(records: Sequence[Record]) -> list[Disclosure]:
-    """F5: attempts that failed took time and requests; both are counted, and said."""
-    failures = [failure for record in records for failure in record.failures]
-    if not failures:
-        return []
-    causes = Counter(f"HTTP {failure.status}" if failure.status else "no answer" for failure in failures)
-    seconds = sum(failure.seconds + failure.waited for failure in failures)
-    named = ", ".join(f"{cause} {count}" for cause, count in sorted(causes.items()))
-    message = (
-        f"{len(failures):,} requests failed ({named}); they and the waiting after them took {seconds:,.1f} s of calls, "
-        "which are in the times"
+def _add_known(verdict: Verdict, known: Iterable[Disclosure]) -> Verdict:
+    """Add what was disclosed elsewhere to the verdict of its factor."""
+    more = [found for found in known if found.factor == verdict.factor]
+    if not more:
+        return verdict
+    return make_verdict(
+        verdict.factor,
+        [*verdict.disclosures, *more],
+        clean=verdict.message,
+        unverified=verdict.message if verdict.state == "unverified" else "",
+        evidence=verdict.evidence,
     )
-    evidence: dict[str, object] = {**causes, "seconds": round(seconds, 3)}
-    return [Disclosure(factor="F5", severity="note", message=message, evidence=evidence)]
 
 
 def _count_truncated(records: Sequence[Record]) -> list[Disclosure]:
@@ -103,3 +108,17 @@ def _count_truncated(records: Sequence[Record]) -> list[Disclosure]:
     many = "1 answer was" if len(cut) == 1 else f"{len(cut)} answers were"
     message = f"{many} cut off by the token limit before an answer was found in it, and counted as wrong"
     return [Disclosure(factor="A", severity="warning", message=message, evidence={"first": cut[0].sample})]
+
+
+def _find_uniform(run: RunEvidence) -> list[Disclosure]:
+    """A backend that reads prompts may be too weak for them: one answer to all is no measurement of anything else."""
+    import numpy as np
+
+    found = []
+    for identity in run.identities:
+        rows = run.rows.of_model(identity.spec)
+        prompts = len(np.unique(rows["asked"]))
+        if identity.kind != "mock" and prompts >= 8 and len(np.unique(rows["text"])) == 1:
+            message = f"{identity.spec}: all {prompts:,} prompts got the same answer; the score is that answer's"
+            found.append(Disclosure(factor="A", severity="warning", message=message, evidence={"prompts": prompts}))
+    return found

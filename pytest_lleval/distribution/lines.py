@@ -10,7 +10,7 @@ id, one a line; ``("go", ticket, refusal)``, the answer to a need.
 From a worker: ``("ready", pid, direct, TURNS)``, once its items are known: whether cases may be asked directly, and
 which must wait for their turn as pytest items; ``("beat",)``; ``("records", LINES)``; ``("mark", ID)``, a case that may
 take the process down is about to be asked; ``("need", …)`` and ``("spent", …)`` of the quota; ``("limit", model, time,
-limit, cause)``, how many requests may be in flight now.
+limit, cause)``, how many requests may be in flight now; ``("machine", JSON)``, what was seen of the worker's machine.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Fleet(Evidence, Protocol):
         """Return pytest's reports of a complete case."""
 
     def receive(self, worker: str, message: Message, reply: Any) -> None:
-        """Hear of a worker's limits: words ``need``, ``spent`` and ``limit``. Called in any thread."""
+        """Hear of a worker's limits and machine: words ``need``, ``spent``, ``limit``, ``machine``. In any thread."""
 
     def note_lost(self, worker: str, reason: str) -> None:
         """Hear that a worker has ended before its time."""

@@ -6,16 +6,20 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ..core.contracts import Scorer
 from ..core.errors import BudgetError, LlevalError, RefusedError, SuiteError
-from ..core.records import Case, Cause, Completion, Record, Request, Sample, Score
+from ..core.records import Case, Cause, Completion, Record, Request, Sample, Score, SeedCheck
 from ..core.settings import Settings
 from ..suites.definition import Dataset, Suite
 from ..suites.prompting import build_request
+from ..support.seeding import seeded
 from ..support.seeds import derive_seed
 from .calling import Called, Caller, Calling
+from .looks import Looks, check_seed, count_own
 
 __all__ = ["Asker", "Plan", "score_completion"]
 
@@ -27,6 +31,12 @@ class Plan:
     suite: Suite
     dataset: Dataset
 
+    @cached_property
+    def draws(self) -> bool:
+        """Whether a prompt or scorer of somebody else's is involved, which may draw random numbers."""
+        found = [part for part in (self.suite.prompt, *self.suite.scorers) if callable(part)]
+        return not all(_find_package(part) == __package__.partition(".")[0] for part in found)
+
 
 class Asker:
     """Turns cases into records; one a worker, used on the pipeline's loop.
@@ -37,6 +47,7 @@ class Asker:
     :param worker: the name of this process in records
     :param done: case id and epoch of what a resumed run has already
     :param sink: gets each record as soon as it is there, on the pipeline's loop
+    :param looks: which cases are looked at more closely
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class Asker:
         worker: str = "main",
         done: frozenset[tuple[str, int]] = frozenset(),
         sink: Callable[[Record], None] | None = None,
+        looks: Looks | None = None,
     ) -> None:
         self._plans = plans
         self._callers = callers
@@ -55,6 +67,7 @@ class Asker:
         self._worker = worker
         self._done = done
         self._sink = sink
+        self._looks = looks or Looks()
 
     async def ask(self, case: Case, wanted: Callable[[], bool] | None = None) -> tuple[Record, ...]:
         """Ask every epoch of a case that is not done yet.
@@ -82,15 +95,23 @@ class Asker:
         request: Request | None = None
         called = Called()
         scores: tuple[Score, ...] = ()
+        check: SeedCheck | None = None
         cause: Cause | None = None
         error = ""
         try:
             request = self.build(case, epoch)
-            calling = Calling(case=case.id, epoch=epoch, request=request, wanted=wanted)
-            called = await self._callers[case.model].call(calling)
+            checked = case.id in self._looks.checked
+            calling = Calling(case=case.id, epoch=epoch, request=request, wanted=wanted, fresh=checked)
+            caller = self._callers[case.model]
+            called = await caller.call(calling)
             if called.completion is None:
                 raise called.error or LlevalError(f"{case.model}: neither a completion nor an error came back")
-            scores = score_completion(self._plans[case.suite].suite, case.sample, called.completion)
+            scores = self._score(case, called.completion, request.generation.seed or 0)
+            if case.id in self._looks.counted and not called.completion.cached:
+                counted = await count_own(caller.backend.provider, request, called.completion)
+                called = replace(called, completion=counted)
+            if checked and called.completion is not None:
+                check = await check_seed(caller, calling, called.completion)
         except LlevalError as problem:
             cause, error = _name_cause(problem), _describe(problem, called)
         except Exception as problem:  # noqa: BLE001  # of a foreign provider or prompt: one case's loss, not the run's
@@ -109,6 +130,8 @@ class Asker:
             request=request,
             completion=called.completion,
             failures=called.failures,
+            seed_check=check,
+            flags=self._looks.flag_answer(case.model, called.completion) if called.completion else (),
             target=case.sample.targets,
             worker=self._worker,
             started=started,
@@ -118,7 +141,21 @@ class Asker:
         """Build the request of one epoch, with the seed that belongs to it."""
         plan = self._plans[case.suite]
         seed = derive_seed(self._settings.seed, plan.suite.name, plan.suite.version, case.sample.id, epoch)
-        return build_request(plan.suite, plan.dataset, case.sample, self._settings, seed)
+        with self._seed(plan, seed):
+            return build_request(plan.suite, plan.dataset, case.sample, self._settings, seed)
+
+    def _score(self, case: Case, completion: Completion, seed: int) -> tuple[Score, ...]:
+        plan = self._plans[case.suite]
+        with self._seed(plan, seed):
+            return score_completion(plan.suite, case.sample, completion)
+
+    def _seed(self, plan: Plan, seed: int) -> AbstractContextManager[None]:
+        """Seed the global generators for code of a user's, so that what it draws depends on the sample alone."""
+        return seeded(seed, f"suite {plan.suite.name!r}") if plan.draws else nullcontext()
+
+
+def _find_package(part: object) -> str:
+    return str(getattr(part, "__module__", None) or type(part).__module__).partition(".")[0]
 
 
 def score_completion(suite: Suite, sample: Sample, completion: Completion) -> tuple[Score, ...]:

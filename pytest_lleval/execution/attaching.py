@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from ..core.contracts import HostService, Progress
+from ..core.contracts import HostService, Progress, Provider
+from ..core.errors import LlevalError
 from ..core.records import BackendIdentity, Request
 from ..core.settings import ModelSpec, Settings
-from ..providers.registry import connection_limit, open_provider, read_max_retries, start_service
+from ..providers.canary import describe_answer
+from ..providers.registry import connection_limit, is_built_in, open_provider, read_max_retries, start_service
 from .cache import ResponseCache
 from .calling import Backend, Caller, Outlet
 from .concurrency import AdaptiveLimiter
@@ -55,11 +57,28 @@ async def _attach_all(
     for spec in models:
         provider = open_provider(spec, connections.get(spec.name))
         try:
+            identity = await provider.attach(probes)
+            evidence = {**await _gather_evidence(provider, identity, probes), **identity.evidence}
             # records carry the model as the user named it; so does the identity they are compared with
-            identities.append(replace(await provider.attach(probes), spec=spec.name))
+            identities.append(replace(identity, spec=spec.name, evidence=evidence))
         finally:
             await provider.aclose()
     return tuple(identities)
+
+
+async def _gather_evidence(
+    provider: Provider, identity: BackendIdentity, probes: Sequence[Request]
+) -> dict[str, object]:
+    """Return what a provider that looks at nothing itself shows when it is asked, and who counts its tokens."""
+    evidence: dict[str, object] = {}
+    try:
+        evidence["tokenizer"] = (await provider.count_tokens(probes[0]))[1] if probes else None
+        if "probes" not in identity.evidence and identity.kind != "mock":
+            evidence["probes"] = [describe_answer(probe, await provider.complete(probe)) for probe in probes]
+    except LlevalError:
+        # what it does not show is no evidence; that it answers, it has proven
+        return evidence
+    return evidence
 
 
 def open_callers(
@@ -84,6 +103,7 @@ def open_callers(
             cache=cache,
             scope=attached.scopes.get(spec.name),
             inside=spec.name in attached.inside,
+            watched=not is_built_in(spec),
         )
         callers[spec.name] = Caller(backend, context.settings.deadline)
     return callers

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..core.contracts import Provider
 from ..core.errors import CallError
-from ..core.records import Completion, FailedAttempt, Record, Request
+from ..core.records import Completion, FailedAttempt, Record, Request, Trace
 from ..providers.retrying import make_retrying
+from ..support.witness import witness_calls
 from .cache import ResponseCache
 from .concurrency import AdaptiveLimiter, Slot
 from .quota import Lease, Need, QuotaClient
 
 __all__ = ["Backend", "Called", "Caller", "Calling", "Outlet"]
+
+#: share of the time of a call that its provider has to account for, and seconds a busy loop may add to it
+_HONEST = 0.95
+_CLOCK_SECONDS = 0.005
 
 
 class Outlet(Protocol):
@@ -53,6 +58,9 @@ class Outlet(Protocol):
     def mark(self, case: str) -> None:
         """Hear that a case is about to be asked which may take the process down."""
 
+    def note_machine(self, found: Mapping[str, object]) -> None:
+        """Hear what was seen of the machine: its fingerprint, a sample, or what this process has used."""
+
     def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
         """Hear how many requests may be in flight now."""
 
@@ -73,6 +81,8 @@ class Backend:
     scope: str | None = None
     #: whether the model runs in this process, and can take it down with it
     inside: bool = False
+    #: whether its provider is somebody else's, and what it does has to be watched
+    watched: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +94,8 @@ class Calling:
     request: Request
     #: asked right before the first request is sent, which may be long after the case was begun
     wanted: Callable[[], bool] | None = None
+    #: whether the response cache is left alone
+    fresh: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +127,8 @@ class Caller:
 
         :raises asyncio.CancelledError: when the case is not wanted any more
         """
+        if calling.fresh:
+            return await _Attempts(self, calling).run()
         try:
             found = self._find_cached(calling)
         except CallError as error:
@@ -188,6 +202,8 @@ class _Attempts:
         self._first_sent: float | None = None
         self._failures: list[FailedAttempt] = []
         self._failed_at = 0.0
+        #: when the answer was there
+        self._came = 0.0
         self._timeout = asyncio.timeout(None)
 
     async def run(self) -> Called:
@@ -201,8 +217,7 @@ class _Attempts:
             return self._fail(CallError(self._describe_deadline(), retryable=True))
         self._caller.note_alive()
         first = self._first_sent or waiting
-        total = completion.timing.total if not self._failures else time.perf_counter() - first
-        timing = replace(completion.timing, queued=first - waiting, total=total)
+        timing = replace(completion.timing, queued=first - waiting, total=self._came - first)
         return Called(completion=replace(completion, timing=timing), failures=tuple(self._failures))
 
     def _fail(self, error: CallError) -> Called:
@@ -275,7 +290,7 @@ class _Attempts:
     async def _send(self, slot: Slot) -> Completion:
         began = self._begin()
         try:
-            completion = await self._backend.provider.complete(self._calling.request)
+            completion = await self._ask()
         except CallError as error:
             self._note_failure(error, began)
             if error.overloaded:
@@ -285,10 +300,27 @@ class _Attempts:
             # of the deadline, or of the session's end, when nobody reads this any more
             self._note_failure(CallError("no answer in time"), began)
             raise
+        self._came = time.perf_counter()
         slot.succeeded()
+        completion = _note_claim(completion, self._came - began)
         if completion.hold:
             self._backend.limiter.hold(completion.hold)
         return completion
+
+    async def _ask(self) -> Completion:
+        model, provider = self._backend.model, self._backend.provider
+        if not self._backend.watched:
+            return _check_completion(model, await provider.complete(self._calling.request))
+        with witness_calls() as seen:
+            completion = _check_completion(model, await provider.complete(self._calling.request))
+        trace = replace(
+            completion.trace or Trace(),
+            opened=seen.opened,
+            peers=tuple(sorted(seen.peers)),
+            processes=seen.processes,
+            files=seen.files,
+        )
+        return replace(completion, trace=trace)
 
     def _begin(self) -> float:
         now = time.perf_counter()
@@ -306,6 +338,27 @@ class _Attempts:
         self._failed_at = time.perf_counter()
         failure = FailedAttempt(error=str(error), status=error.status, seconds=self._failed_at - began)
         self._failures.append(failure)
+
+
+def _check_completion(model: str, completion: object) -> Completion:
+    """Refuse what the journal, the scorers and the reports could not read: providers of others return anything."""
+    if isinstance(completion, Completion):
+        usage = completion.usage
+        texts = (completion.text, completion.model)
+        counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+        if all(isinstance(text, str) for text in texts) and all(
+            count is None or isinstance(count, (int, float)) for count in counts
+        ):
+            return completion
+    raise CallError(f"{model}: its provider returned what is no completion: {completion!r:.200}")
+
+
+def _note_claim(completion: Completion, seconds: float) -> Completion:
+    """Keep what the provider says the call took, where that leaves out some of the time it did take."""
+    claimed = completion.timing.total
+    if claimed >= _HONEST * seconds - _CLOCK_SECONDS:
+        return completion
+    return replace(completion, trace=replace(completion.trace or Trace(), claimed=round(claimed, 6)))
 
 
 def _settle_failed(lease: Lease, error: CallError) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.encoding import encode_identity
 from ..core.records import BackendIdentity
 from ..core.settings import Settings
 from .cache_key import scope_of
@@ -22,6 +23,8 @@ class Attached:
     scopes: Mapping[str, str | None] = field(default_factory=dict)
     #: models that run inside the process that asks, and can take it down with them
     inside: frozenset[str] = frozenset()
+    #: the models' identities as JSON values, against which answers are held
+    identities: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def describe(cls, identities: Iterable[BackendIdentity]) -> Attached:
@@ -30,17 +33,19 @@ class Attached:
         return cls(
             scopes={identity.spec: scope_of(identity) for identity in known},
             inside=frozenset(identity.spec for identity in known if identity.kind == "callable"),
+            identities=tuple(encode_identity(identity) for identity in known),
         )
 
     def encode(self) -> str:
         """Return it as JSON."""
-        return json.dumps({"scopes": dict(self.scopes), "inside": sorted(self.inside)})
+        found = {"scopes": dict(self.scopes), "inside": sorted(self.inside), "identities": self.identities}
+        return json.dumps(found, default=str)
 
     @classmethod
     def decode(cls, text: str) -> Attached:
         """Read what `encode` wrote."""
         raw: dict[str, Any] = json.loads(text)
-        return cls(scopes=raw["scopes"], inside=frozenset(raw["inside"]))
+        return cls(scopes=raw["scopes"], inside=frozenset(raw["inside"]), identities=tuple(raw["identities"]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,8 @@ class RunContext:
     done: frozenset[tuple[str, int]] = frozenset()
     #: how many processes share the run
     workers: int = 1
+    #: the process of the controller, whose descendants are this run
+    root: int = 0
 
     def encode(self) -> str:
         """Return the context as JSON."""
@@ -66,6 +73,7 @@ class RunContext:
                 "connections": {name: dict(known) for name, known in self.connections.items()},
                 "done": sorted(self.done),
                 "workers": self.workers,
+                "root": self.root,
             }
         )
 
@@ -79,4 +87,5 @@ class RunContext:
             connections=raw["connections"],
             done=frozenset((case, epoch) for case, epoch in raw["done"]),
             workers=raw["workers"],
+            root=raw["root"],
         )

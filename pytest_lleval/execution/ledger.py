@@ -27,6 +27,8 @@ class Entry(NamedTuple):
     error: str = ""
     #: names and values of all scores
     scores: tuple[tuple[str, float], ...] = ()
+    #: factors that make it doubtful
+    flags: tuple[str, ...] = ()
     #: seconds of the call
     seconds: float = 0.0
 
@@ -166,6 +168,7 @@ def make_entry(record: Record) -> Entry:
         cause=record.cause or "",
         error=record.error,
         scores=tuple((score.name, score.value) for score in record.scores),
+        flags=record.flags,
         seconds=completion.timing.total if completion and not completion.cached else 0.0,
     )
 
@@ -189,5 +192,6 @@ def _read_entry(raw: Mapping[str, Any]) -> Entry:
         cause=raw.get("cause") or "",
         error=raw.get("error", ""),
         scores=scores,
+        flags=tuple(map(intern, raw.get("flags", ()))),
         seconds=completion["timing"]["total"] if completion and not completion["cached"] else 0.0,
     )

@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 
 from ..core.contracts import Progress
 from ..core.errors import DatasetError, SuiteError
-from ..core.records import Case, Disclosure, Generation, Message, Request, Sample
+from ..core.records import Case, Disclosure, Generation, Request, Sample
 from ..core.settings import ModelSpec, Settings
+from ..providers.canary import make_probe
 from ..suites.definition import Dataset
 from ..suites.registry import ChosenSuite, find_suites
 from ..suites.selection import select_samples
@@ -30,6 +31,17 @@ class RunPlan:
 
     plans: Mapping[str, Plan]
     cases: tuple[Case, ...]
+
+    def spread(self, count: int) -> frozenset[str]:
+        """Return the ids of so many cases of each suite and model, evenly spread; the same in every process."""
+        parts: dict[tuple[str, str], list[str]] = {}
+        for case in self.cases:
+            parts.setdefault((case.suite, case.model), []).append(case.id)
+        return frozenset(
+            names[number * len(names) // min(count, len(names))]
+            for names in parts.values()
+            for number in range(min(count, len(names)))
+        )
 
     @property
     def disclosures(self) -> tuple[Disclosure, ...]:
@@ -101,17 +113,14 @@ def make_probes(plan: RunPlan, asker: Asker) -> tuple[Request, ...]:
 
 
 def _shrink(request: Request) -> Request:
-    tokens = min(request.generation.max_tokens or _PROBE_TOKENS, _PROBE_TOKENS)
     generation = Generation(
         temperature=request.generation.temperature,
         top_p=request.generation.top_p,
-        max_tokens=tokens,
+        max_tokens=_PROBE_TOKENS,
         seed=request.generation.seed,
         top_logprobs=request.generation.top_logprobs,
     )
-    if request.kind == "completion":
-        return Request(prompt="One, two, three,", generation=generation)
-    return Request(messages=(Message(role="user", content="Answer with the word OK."),), generation=generation)
+    return make_probe(request.kind, generation)
 
 
 def _check_names(names: Iterable[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -29,6 +31,7 @@ from ..execution.planning import RunPlan, make_probes
 from ..execution.prices import check_budget
 from ..execution.quota import Quota, make_quota
 from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, find_run, read_manifest, write_json
+from ..providers.registry import read_computed
 from ..reports.machine import encode_report
 from ..reports.view import RunView, load_view
 from ..support.clock import find_start
@@ -37,6 +40,8 @@ from .downloads import DownloadProgress
 __all__ = ["Controller"]
 
 _MOST_EVENTS = 1000
+#: the name of a process that asks itself, as in records
+LOCAL = "main"
 
 
 class Controller:
@@ -58,6 +63,15 @@ class Controller:
         self._events: list[dict[str, Any]] = []
         self._unnoted = 0
         self._connections: dict[str, dict[str, str]] = {}
+        #: what was seen of the machine, by worker
+        self._machines: dict[str, dict[str, Any]] = {}
+        #: processor time of the workers, and who has seeded generators that were seeded
+        self._cpu = 0.0
+        self._reseeded: Counter[str] = Counter()
+        #: tokens that the servers of this host have computed, by model, before and after
+        self._counters: dict[str, dict[str, int]] = {}
+        self._steady = time.monotonic() - (time.time() - self._started)
+        self._baseline: Path | None = None
         self._attaching: Future[tuple[BackendIdentity, ...]] | None = None
         self._concluding: Future[None] | None = None
         self.attached = Attached()
@@ -85,6 +99,7 @@ class Controller:
             connections=self._connections,
             done=self.ledger.done,
             workers=workers,
+            root=os.getpid(),
         )
 
     def prepare(self) -> None:
@@ -93,6 +108,9 @@ class Controller:
         :raises LlevalError: when something is not what it should be
         """
         self._find_resumed()
+        if self._settings.baseline is not None:
+            self._baseline = find_run(Path(self._config.rootpath), self._settings.baseline, "--lleval-baseline")
+            read_manifest(self._baseline)
         check_budget(self._settings)
         open_cache(self._settings.cache)
         self._connections = start_services(self._settings.models, self._stack, DownloadProgress(self._config))
@@ -116,6 +134,8 @@ class Controller:
         environment, disclosed = capture_environment(root), check_budget(self._settings)
         identities = self._attaching.result()
         self._manifest = make_manifest(self._settings, self._plan, identities, environment, disclosed)
+        if self._baseline is not None:
+            self._manifest["baseline"] = str(self._baseline.resolve())
         self.asks_mock = any(identity.kind == "mock" for identity in identities)
         self.attached = Attached.describe(identities)
         resumed = self._find_resumed()
@@ -125,7 +145,14 @@ class Controller:
         if resumed:
             self._take_over(resumed)
         self._journal = Journal(self.run)
+        self._read_counters("before")
         self._write_manifest()
+
+    def _read_counters(self, moment: str) -> None:
+        for spec in self._settings.models:
+            count = read_computed(spec, self._connections.get(spec.name))
+            if count is not None:
+                self._counters.setdefault(spec.name, {})[moment] = count
 
     def _find_resumed(self) -> Path | None:
         if self._settings.resume is None:
@@ -148,7 +175,17 @@ class Controller:
         """Write the manifest with this session counted up to now."""
         if self.run is None:
             return
-        session: dict[str, Any] = {"started": self._started, "ended": time.time(), "events": self._events}
+        session: dict[str, Any] = {
+            "started": self._started,
+            "ended": time.time(),
+            # by the clock that nobody sets
+            "steady": time.monotonic() - self._steady,
+            "cpu": round(time.process_time() + self._cpu, 3),
+            "events": self._events,
+            "workers": self._machines,
+            "counters": self._counters,
+            "reseeded": dict(self._reseeded),
+        }
         if self._unnoted:
             session["events_not_noted"] = self._unnoted
         if self.quota is not None:
@@ -203,6 +240,17 @@ class Controller:
         """Hear how many requests a worker may have in flight to a model now."""
         self._note({"at": round(moment, 3), "worker": worker, "model": model, "limit": limit, "cause": cause})
 
+    def note_machine(self, worker: str, found: Mapping[str, Any]) -> None:
+        """Hear what a worker has seen of its machine, and at its end what it has used; called in any thread."""
+        known = self._machines.setdefault(worker, {"fingerprint": {}, "samples": []})
+        if "fingerprint" in found:
+            known["fingerprint"] = found["fingerprint"]
+        if "sample" in found:
+            known["samples"].append(found["sample"])
+        if worker != LOCAL:
+            self._cpu += found.get("cpu", 0.0)
+        self._reseeded.update(found.get("reseeded", {}))
+
     def note_lost(self, worker: str, reason: str) -> None:
         """Hear that a worker has ended before its time."""
         self.lost.append((worker, reason))
@@ -223,6 +271,7 @@ class Controller:
 
     def stop(self) -> None:
         """Begin to compute the report when nothing is missing; meanwhile xdist ends its workers."""
+        self._read_counters("after")
         if self.run is not None and not self.ledger.find_missing():
             self._concluding = run_aside(self._conclude)
 
@@ -238,7 +287,8 @@ class Controller:
             (self._concluding or run_aside(self._conclude)).result()
         except RunDirectoryError as error:
             self.problem = self.problem or str(error)
-        if (self.missing or self.problem or self.ledger.violations) and exitstatus == pytest.ExitCode.OK:
+        doubted = self._settings.strict and (self.view is None or bool(self.view.unacknowledged))
+        if (self.missing or self.problem or self.ledger.violations or doubted) and exitstatus == pytest.ExitCode.OK:
             return pytest.ExitCode.TESTS_FAILED
         return exitstatus
 
@@ -247,7 +297,7 @@ class Controller:
             return
         self.close()
         self._write_manifest()
-        self.view = load_view(self.run)
+        self.view = load_view(self.run, self._baseline)
         write_json(self.run / REPORT, encode_report(self.view))
 
     def close(self) -> None:

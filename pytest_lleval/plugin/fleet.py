@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,6 +77,8 @@ class SessionFleet:
         """Hear of a worker's limits."""
         if message[0] == "limit":
             self._evidence.note_limit(worker, *message[1:])
+        elif message[0] == "machine":
+            self._evidence.note_machine(worker, json.loads(message[1]))
         else:
             self._evidence.receive_quota(worker, message, reply)
 

@@ -19,6 +19,7 @@ from ..core.settings import (
     CacheMode,
     ModelSpec,
     Settings,
+    parse_acknowledgements,
     parse_arguments,
     parse_limit,
     parse_model,
@@ -86,6 +87,15 @@ _OPTIONS = (
         help="answers at temperature 0 from the response cache: also keep new ones (on, the default), ask again and "
         "keep (refresh), never ask (only), or neither (off)",
     ),
+    _Option(name="check-seed", metavar="N", help="ask N samples twice, and report how often the answers are the same"),
+    _Option(name="baseline", metavar="RUN", help="an earlier run to compare prompts, models and machine with"),
+    _Option(name="strict", ini="bool", help="fail on any disclosure above a note that is not acknowledged"),
+    _Option(
+        name="acknowledge",
+        metavar="FACTOR:REASON",
+        ini="linelist",
+        help='say why findings of a factor are expected, e.g. F2:"gateway alias"; printed, never hidden; repeatable',
+    ),
     _Option(name="run-dir", metavar="DIR", help="where the evidence goes (default: .lleval/runs/<time>-<id>)"),
     _Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
     _Option(name="dry-run", ini="bool", help="say what would be sent (cases, tokens) and send nothing"),
@@ -93,7 +103,13 @@ _OPTIONS = (
 
 
 #: option name to the field of `Settings` it sets, where they differ
-_FIELDS = {"suite": "suites", "arg": "arguments", "model": "models", "sample-id": "sample_ids"}
+_FIELDS = {
+    "suite": "suites",
+    "arg": "arguments",
+    "model": "models",
+    "sample-id": "sample_ids",
+    "acknowledge": "acknowledged",
+}
 
 
 def declare_options(parser: pytest.Parser) -> None:
@@ -147,6 +163,10 @@ def read_settings(config: pytest.Config) -> Settings:
         max_tokens_total=read.number("max-tokens-total", int, "a whole number of at least 1", lambda n: n >= 1),
         deadline=read.number("deadline", float, "a number of seconds above 0", lambda n: n > 0) or DEFAULT_DEADLINE,
         cache=read.one("cache", _parse_cache) or "on",
+        check_seed=read.number("check-seed", int, "a whole number of at least 1", lambda n: n >= 1) or 0,
+        baseline=read.one("baseline", str),
+        strict=bool(read.value("strict")),
+        acknowledged=parse_acknowledgements("--lleval-acknowledge", read.many("acknowledge")),
         run_dir=read.one("run-dir", str),
         resume=read.one("resume", str),
         dry_run=bool(read.value("dry-run")),

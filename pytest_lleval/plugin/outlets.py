@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.encoding import dump_record
@@ -54,6 +56,10 @@ class LocalOutlet:
 
     def mark(self, case: str) -> None:
         """Do nothing: this process is the one that would notice its own end."""
+
+    def note_machine(self, found: Mapping[str, object]) -> None:
+        """Note what was seen of the machine."""
+        self._controller.note_machine(self.worker, found)
 
     def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
         """Note how many requests may be in flight now."""
@@ -136,6 +142,10 @@ class LineOutlet:
     def mark(self, case: str) -> None:
         """Say that a case is about to be asked which may take this process down."""
         self._line.send(("mark", case))
+
+    def note_machine(self, found: Mapping[str, object]) -> None:
+        """Say what was seen of the machine."""
+        self._line.send(("machine", json.dumps(found)))
 
     def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
         """Say how many requests may be in flight now."""

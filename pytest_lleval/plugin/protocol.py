@@ -69,6 +69,8 @@ def annotate_report(report: pytest.TestReport, entries: Sequence[Entry]) -> None
     report.user_properties += [
         (f"lleval_{name}", value) for entry in entries for name, value in entry.scores if entry.epoch == 1
     ]
+    if flags := sorted({flag for entry in entries for flag in entry.flags}):
+        report.user_properties.append(("lleval_flags", " ".join(flags)))
 
 
 def is_case_report(report: pytest.TestReport) -> bool:

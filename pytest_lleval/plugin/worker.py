@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 
-from ..core.records import Case
+from ..core.encoding import decode_identity
+from ..core.records import BackendIdentity, Case
+from ..disclosure.fingerprint import capture_fingerprint
+from ..disclosure.samples import Expected, flag_answer
+from ..disclosure.sampling import EnvironmentSampler
 from ..execution.asking import Asker
 from ..execution.attaching import open_callers, share_connections
 from ..execution.cache import ResponseCache, open_cache
 from ..execution.calling import Outlet
 from ..execution.context import Attached, RunContext
 from ..execution.ledger import Entry, make_entry
+from ..execution.looks import COUNTED, Looks
 from ..execution.pipeline import Pipeline
 from ..execution.planning import RunPlan
+from ..providers.counting import APPROXIMATION
+from ..support.seeding import RESEEDED, unwatch
 from .collection import CaseItem, UnscoredError, explain_unscored
 from .protocol import ENTRIES_KEY
 
@@ -47,10 +56,18 @@ class Worker:
             worker=outlet.worker,
             done=context.done,
             sink=outlet.record,
+            looks=_choose_looks(plan, context, attached),
         )
         self._pipeline = Pipeline(self._ask, window=_DEPTH * max(share.values()), finish=self._finish)
         outlet.bind(self._pipeline.loop, sum(share.values()))
         self._queue = _find_queue(config)
+        self._outlet = outlet
+        outlet.note_machine({"fingerprint": capture_fingerprint()})
+        self._sampler = EnvironmentSampler(self._note_sample, root_pid=context.root or None)
+        self._sampler.start()
+
+    def _note_sample(self, sample: dict[str, object]) -> None:
+        self._outlet.note_machine({"sample": sample})
 
     async def _ask(self, case: Case, wanted: Callable[[], bool]) -> tuple[Entry, ...]:
         # what waits for its turn is kept small: the records themselves are in the journal
@@ -97,10 +114,29 @@ class Worker:
     def close(self) -> str:
         """Stop asking; return what went wrong with the response cache, if anything did."""
         self._pipeline.close()
+        self._sampler.stop()
+        self._outlet.note_machine({"cpu": time.process_time(), "reseeded": dict(RESEEDED)})
+        unwatch()
         if self._cache is None:
             return ""
         self._cache.close()
         return self._cache.problem
+
+
+def _choose_looks(plan: RunPlan, context: RunContext, attached: Attached) -> Looks:
+    identities = [decode_identity(raw) for raw in attached.identities]
+    exact = {identity.spec for identity in identities if _has_tokenizer(identity)}
+    counted = plan.spread(COUNTED) if exact else frozenset[str]()
+    return Looks(
+        checked=plan.spread(context.settings.check_seed) if context.settings.check_seed else frozenset(),
+        counted=frozenset(case.id for case in plan.cases if case.id in counted and case.model in exact),
+        flag={identity.spec: partial(flag_answer, expected=Expected.of(identity)) for identity in identities},
+    )
+
+
+def _has_tokenizer(identity: BackendIdentity) -> bool:
+    tokenizer = identity.evidence.get("tokenizer")
+    return isinstance(tokenizer, str) and tokenizer != APPROXIMATION and identity.kind == "real"
 
 
 Queue = Callable[[CaseItem], tuple[Iterator[pytest.Item], Callable[[Case], bool] | None]]

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ..core.encoding import SCHEMA_VERSION, encode_disclosure, encode_identity
+from ..core.encoding import SCHEMA_VERSION, encode_disclosure, encode_identity, encode_verdict
+from ..support.digest import digest_json
 from .view import RunView
 
-__all__ = ["encode_report"]
+__all__ = ["encode_report", "is_intact"]
 
 
 def encode_report(view: RunView) -> dict[str, Any]:
-    """Return a run's numbers with the disclosures that belong to them, as JSON values."""
-    return {
+    """Return a run's numbers with the disclosures that belong to them, as JSON values.
+
+    ``digest`` is the sha256 of everything else: numbers whose notes were removed do not match it any more.
+    """
+    report: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "suites": [asdict(summary) for summary in view.suites],
         "models": [encode_identity(identity) for identity in view.identities],
         "datasets": [dict(described) for described in view.datasets],
+        "trustworthy": view.trustworthy,
+        "factors": [encode_verdict(verdict) for verdict in view.verdicts],
         "disclosures": [encode_disclosure(found) for found in view.disclosures],
+        "acknowledged": dict(view.acknowledged),
+        "baseline": view.baseline,
         "wall_seconds": round(view.wall, 3),
     }
+    return {**report, "digest": digest_json(report)}
+
+
+def is_intact(report: Mapping[str, Any]) -> bool:
+    """Tell whether a report still matches its digest."""
+    try:
+        return report.get("digest") == digest_json({name: value for name, value in report.items() if name != "digest"})
+    except ValueError:
+        # numbers that JSON does not have, which no report is written with
+        return False

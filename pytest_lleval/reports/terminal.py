@@ -7,13 +7,20 @@ from typing import Any, NamedTuple
 
 from ..analysis.statistics import Estimate
 from ..analysis.summary import GroupSummary, SuiteSummary
-from ..core.records import BackendIdentity, Disclosure
+from ..core.records import BackendIdentity, Disclosure, Verdict
+from ..disclosure.verdicts import FACTOR_TITLES, is_trustworthy
 from .escaping import escape_text
 from .progress import format_duration
 from .view import RunView
 
-__all__ = ["Line", "render_run"]
+__all__ = ["Line", "render_run", "render_trust"]
 
+_FURTHER = {"S": "seeds", "D": "dataset", "A": "answers"}
+_MARKUP: Mapping[str, Mapping[str, bool]] = {
+    "critical": {"red": True, "bold": True},
+    "warning": {"yellow": True},
+    "note": {},
+}
 _NAMES = {"accuracy": "accuracy", "macro_accuracy": "macro accuracy"}
 
 
@@ -30,15 +37,18 @@ def render_run(view: RunView) -> Iterator[Line]:
 
 
 def _render_lines(view: RunView) -> Iterator[Line]:
+    flags = ", ".join(verdict.factor for verdict in view.verdicts if verdict.state == "flagged")
     for identity in view.identities:
         yield from _render_identity(identity)
     for summary in view.suites:
         yield Line("")
-        yield from _render_suite(summary, view.datasets)
+        yield from _render_suite(summary, view.datasets, flags)
     if not view.suites:
         yield Line("nothing was scored", {"red": True})
     yield Line("")
-    yield from _render_disclosures(view.disclosures)
+    yield from render_trust(view.verdicts, view.further, view.acknowledged)
+    if view.baseline:
+        yield Line(f"baseline {view.baseline}")
     yield Line(f"wall     {format_duration(view.wall)} ({view.wall:.1f} s, start-up included)")
     yield Line(f"run      {view.directory}")
 
@@ -58,7 +68,7 @@ def _has(identity: BackendIdentity, name: str) -> bool:
     return identity.details.get(name) is not None
 
 
-def _render_suite(summary: SuiteSummary, datasets: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+def _render_suite(summary: SuiteSummary, datasets: Sequence[Mapping[str, Any]], flags: str) -> Iterator[Line]:
     yield Line(f"suite    {summary.suite} on {summary.model}", {"bold": True})
     described = next((item for item in datasets if item["name"] == summary.suite), None)
     if described:
@@ -70,7 +80,10 @@ def _render_suite(summary: SuiteSummary, datasets: Sequence[Mapping[str, Any]]) 
     for metric in summary.metrics:
         name = _NAMES.get(metric.name, metric.name)
         label = f"{name} ({metric.scorer})" if len({m.scorer for m in summary.metrics}) > 1 else name
-        yield Line(f"{label:<24} {_format_estimate(metric.estimate)}  {metric.estimate.method}", {"bold": True})
+        flagged = f"  [{flags}]" if flags else ""
+        yield Line(
+            f"{label:<24} {_format_estimate(metric.estimate)}  {metric.estimate.method}{flagged}", {"bold": True}
+        )
     yield from _render_counts(summary)
 
 
@@ -119,12 +132,44 @@ def _render_counts(summary: SuiteSummary) -> Iterator[Line]:
     yield Line(f"         {tokens}")
 
 
-def _render_disclosures(disclosures: Sequence[Disclosure]) -> Iterator[Line]:
-    colours = {"critical": {"red": True, "bold": True}, "warning": {"yellow": True}, "note": {}}
-    for found in disclosures:
-        yield Line(f"{found.factor:<3} {found.severity:<8} {found.message}", colours[found.severity])
-    if disclosures:
-        yield Line("")
+def render_trust(
+    verdicts: Sequence[Verdict], further: Sequence[Disclosure], acknowledged: Mapping[str, str]
+) -> Iterator[Line]:
+    """Yield a line for each factor with its further findings, and whether the numbers may be trusted.
+
+    :param verdicts: of the six factors
+    :param further: findings about seeds, data and answers
+    :param acknowledged: factor to the reason why its findings are expected
+    """
+    trusted = is_trustworthy(verdicts)
+    doubts = ", ".join(f"{verdict.factor} {verdict.state}" for verdict in verdicts if verdict.state != "clean")
+    yield Line(f"trustworthy: {'yes' if trusted else f'no ({doubts})'}", {"green" if trusted else "yellow": True})
+    for verdict in verdicts:
+        yield Line(
+            f"{verdict.factor:<3}{FACTOR_TITLES[verdict.factor]:<12} {verdict.state:<11}{verdict.message}",
+            _mark_state(verdict),
+        )
+        # the gravest is the verdict's own sentence
+        grave = [found for found in verdict.disclosures if found.severity != "note"]
+        for found in verdict.disclosures:
+            if found not in grave[:1]:
+                yield Line(f"{'':<15} {found.severity:<11}{found.message}", _MARKUP[found.severity])
+        if verdict.factor in acknowledged:
+            yield Line(f"{'':<15} acknowledged: {acknowledged[verdict.factor]}")
+    for found in further:
+        yield Line(
+            f"{found.factor:<3}{_FURTHER.get(found.factor, ''):<12} {found.severity:<11}{found.message}",
+            _MARKUP[found.severity],
+        )
+        if found.factor in acknowledged:
+            yield Line(f"{'':<15} acknowledged: {acknowledged[found.factor]}")
+    yield Line("")
+
+
+def _mark_state(verdict: Verdict) -> Mapping[str, bool]:
+    if verdict.state == "clean":
+        return {}
+    return _MARKUP[verdict.disclosures[0].severity] if verdict.state == "flagged" else {"yellow": True}
 
 
 def _shorten(digest: str) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..analysis.summary import SuiteSummary, latest_records, summarise_run
-from ..core.encoding import decode_identity
-from ..core.records import BackendIdentity, Disclosure
-from ..disclosure.factors import find_disclosures
+from ..core.canonical import canonical_prompt
+from ..core.encoding import decode_identity, outline_record
+from ..core.errors import RunDirectoryError
+from ..core.records import BackendIdentity, Disclosure, Record, Verdict
+from ..disclosure.evidence import EvidenceBuilder, RunEvidence
+from ..disclosure.factors import judge_run
+from ..disclosure.stability import judge_environment
+from ..disclosure.verdicts import find_unacknowledged, is_trustworthy, sort_findings
 from ..execution.journal import read_journal
-from ..execution.rundir import read_manifest
+from ..execution.rundir import MANIFEST, read_manifest
 
 __all__ = ["RunView", "load_view"]
 
@@ -21,30 +26,123 @@ class RunView(NamedTuple):
 
     suites: Sequence[SuiteSummary]
     identities: Sequence[BackendIdentity]
-    disclosures: Sequence[Disclosure]
+    #: of the six factors
+    verdicts: Sequence[Verdict]
+    #: of seeds, datasets and answers
+    further: Sequence[Disclosure]
+    #: factor to the reason why its findings are expected
+    acknowledged: Mapping[str, str]
     #: the manifest's descriptions of the suites
     datasets: Sequence[Mapping[str, Any]]
     #: seconds of all the run's sessions, start-up included
     wall: float
     directory: str
+    #: the run that this one was compared with
+    baseline: str | None = None
+
+    @property
+    def disclosures(self) -> tuple[Disclosure, ...]:
+        """All findings, the gravest first."""
+        return sort_findings([*(found for verdict in self.verdicts for found in verdict.disclosures), *self.further])
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether all six factors are clean."""
+        return is_trustworthy(self.verdicts)
+
+    @property
+    def unacknowledged(self) -> list[Disclosure]:
+        """Findings above a note that nobody expected."""
+        return find_unacknowledged(self.disclosures, self.acknowledged)
 
 
-def load_view(run: Path) -> RunView:
+def load_view(run: Path, baseline: Path | None = None) -> RunView:
     """Compute the numbers and disclosures of a run.
 
     :param run: the run directory
+    :param baseline: of the run to compare with; the one the run itself was compared with by default
     :raises RunDirectoryError: when its files cannot be read
     """
     manifest = read_manifest(run)
-    records = list(latest_records(read_journal(run, outline=True)).values())
-    identities = [decode_identity(raw) for raw in manifest["models"]]
-    described = [Disclosure(**raw) for raw in manifest["disclosures"]]
+    records, seen = _read_run(run, manifest)
+    known = [Disclosure(**raw) for raw in manifest["disclosures"]]
+    if baseline is None and manifest.get("baseline"):
+        baseline = Path(manifest["baseline"])
+        before, problem = _read_earlier(baseline)
+        if problem:
+            known.append(Disclosure(factor="D", severity="warning", message=problem))
+            baseline = None
+    else:
+        before = _read_run(baseline, read_manifest(baseline))[1] if baseline else None
     metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}
+    judgement = judge_run(
+        seen,
+        records,
+        known,
+        before,
+        judge_environment(_join_workers(seen), baseline=_join_workers(before) if before else None),
+    )
     return RunView(
         suites=summarise_run(records, metrics),
-        identities=identities,
-        disclosures=find_disclosures(records, identities, described),
+        identities=seen.identities,
+        verdicts=judgement.verdicts,
+        further=judgement.further,
+        acknowledged=manifest["settings"].get("acknowledged", {}),
         datasets=manifest["suites"],
         wall=sum(session["ended"] - session["started"] for session in manifest["sessions"]),
         directory=str(run),
+        baseline=str(baseline) if baseline else None,
     )
+
+
+def _read_earlier(baseline: Path) -> tuple[RunEvidence | None, str]:
+    """Return what was seen of the run this one was compared with, or why it cannot be read any more."""
+    if not (baseline / MANIFEST).is_file():
+        return None, f"the baseline {baseline} is gone: nothing was compared with it"
+    try:
+        return _read_run(baseline, read_manifest(baseline))[1], ""
+    except RunDirectoryError as error:
+        return None, f"the baseline cannot be read: nothing was compared with it ({error})"
+
+
+def _read_run(run: Path, manifest: Mapping[str, Any]) -> tuple[list[Record], RunEvidence]:
+    """Read the journal once: outlines of the latest records, and the evidence of all."""
+    selected = sum(suite["selected"] for suite in manifest["suites"])
+    builder = EvidenceBuilder(selected * max(1, len(manifest["models"])) * manifest["settings"].get("epochs", 1))
+    records = list(latest_records(_tee(read_journal(run), builder)).values())
+
+    def look_up(model: str, sample: str, epoch: int) -> Mapping[str, Any] | None:
+        found = None
+        for record in read_journal(run):
+            if (record.model, f"{record.suite}::{record.sample}", record.epoch) == (model, sample, epoch):
+                trace = record.completion and record.completion.trace
+                altered = trace.altered.get("prompt") if trace else None
+                # a resumed run asks failed epochs again: the last one counts
+                found = altered or (canonical_prompt(record.request) if record.request else found)
+        return found
+
+    return records, RunEvidence(
+        rows=builder.finish(),
+        identities=[decode_identity(raw) for raw in manifest["models"]],
+        suites=manifest["suites"],
+        settings=manifest["settings"],
+        sessions=manifest["sessions"],
+        environment=manifest["environment"],
+        look_up=look_up,
+    )
+
+
+def _tee(records: Iterable[Record], builder: EvidenceBuilder) -> Iterator[Record]:
+    for record in records:
+        builder.add(record)
+        yield outline_record(record)
+
+
+def _join_workers(run: RunEvidence) -> dict[str, Any]:
+    """Return what is known of the machine of each worker, over all sessions."""
+    joined: dict[str, Any] = {}
+    for number, session in enumerate(run.sessions):
+        for worker, found in session.get("workers", {}).items():
+            # the workers of a later session may be on another machine
+            joined[worker if number == 0 else f"{worker} of session {number + 1}"] = found
+    return joined

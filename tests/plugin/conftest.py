@@ -4,7 +4,9 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-import httpcore2  # noqa: F401 - first imported by a session inside this process, pytester would drop it again
+# first imported by a session inside this process, pytester would drop them again, and numpy does not stand that
+import httpcore2  # noqa: F401
+import numpy as np  # noqa: F401
 import pytest
 
 SUITE = """

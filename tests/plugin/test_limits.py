@@ -21,6 +21,10 @@ def read_manifest(pytester: pytest.Pytester) -> dict[str, Any]:
     return manifest
 
 
+#: requests of an attachment: one with the template's own system prompt, one with ours
+PROBES = 2
+
+
 def name_model(server: ModelServer) -> str:
     return f"openai/served-model@{server.url}"
 
@@ -47,11 +51,11 @@ def test_requests_that_fail_are_made_again_and_counted(run: Run, workers: list[s
         result = run(*workers, model=name_model(server))
         posts = len(server.posts)
     result.assert_outcomes(passed=12)
-    failed = posts - 12 - 1
+    failed = posts - 12 - PROBES
     assert failed > 3
     text = result.stdout.str()
-    assert f"requests {posts - 1:,} (" in text
-    assert f"F5  note     {failed} requests failed (" in text
+    assert f"requests {posts - PROBES:,} (" in text
+    assert f"note       {failed} requests failed (" in text
     (path,) = find_runs(pytester.path)
     assert sum(len(record.get("failures", ())) for record in read_records(path)) == failed
 
@@ -91,7 +95,7 @@ def test_what_the_budget_has_no_room_for_is_unscored_and_not_sent(
     with ModelServer(answer="A") as server:
         words = ["--lleval-max-tokens-total=16", "--lleval-max-tokens=1"]
         result = run(*spread, *words, model=name_model(server))
-        asked = len(server.posts) - 1
+        asked = len(server.posts) - PROBES
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert 3 <= asked < 12
     result.stdout.fnmatch_lines([f"scored   {asked}, unscored {12 - asked} (budget {12 - asked})"])
@@ -130,13 +134,13 @@ def test_answers_are_cached_disclosed_and_asked_again_when_told_to(run: Run, wor
         def ask(*words: str) -> tuple[int, str]:
             before = len(server.posts)
             result = run(*workers, *words, model=name_model(server))
-            return len(server.posts) - before - 1, result.stdout.str()
+            return len(server.posts) - before - PROBES, result.stdout.str()
 
         assert ask()[0] == 12
         asked, text = ask()
         assert asked == 0
         assert "requests 0 (0 retried), cache hits 12" in text
-        assert "F3  note     12 of 12 answers came from the response cache" in text
+        assert "note       12 of 12 answers came from the response cache" in text
         assert ask("--lleval-cache=off")[0] == 12
         assert ask("--lleval-cache=refresh")[0] == 12
         assert ask("--lleval-cache=only")[0] == 0
@@ -201,9 +205,9 @@ def test_a_controller_that_is_killed_loses_nothing_it_has_heard(
         server.latency = 0
         result = run("--lleval-resume", *workers, suite="", model=None)
         result.assert_outcomes(passed=12)
-        assert len(server.posts) - asked == 12 - had + 1
-        # what was in flight when it was killed, and the probe
-        assert asked - 1 - had <= 2
+        assert len(server.posts) - asked == 12 - had + PROBES
+        # what was in flight when it was killed, and the probes
+        assert asked - PROBES - had <= 2
     records = read_records(path)
     assert len({record["case"] for record in records}) == len(records) == 12
 

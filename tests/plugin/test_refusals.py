@@ -127,4 +127,4 @@ def test_a_worker_with_another_dataset_is_refused_before_anything_is_asked(pytes
         probes = len(server.posts)
     assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
     result.stdout.fnmatch_lines(["*suite 'mine': this worker has another dataset (digest *"])
-    assert probes == 1
+    assert probes == 2

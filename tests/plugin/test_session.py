@@ -29,10 +29,11 @@ def test_the_summary_shows_groups_total_and_disclosures(run: Run, workers: list[
             "blue * 4 * 0.250  [[]0.046, 0.699[]]",
             "green * 4 * 0.250 *",
             "red * 4 * 0.250 *",
-            "accuracy * 0.250  [[]0.089, 0.532[]]  Wilson",
+            "accuracy * 0.250  [[]0.089, 0.532[]]  Wilson  [[]F3[]]",
             "scored   12, unscored 0",
             "traffic  requests 12 (0 retried), cache hits 0",
-            "F3 *critical a mock answers*",
+            "trustworthy: no (*F3 flagged*",
+            "F3 backend      flagged    a mock answers*",
             "wall *",
             "run *runs*",
         ]
@@ -119,7 +120,7 @@ def test_the_report_is_machine_readable(pytester: pytest.Pytester, run: Run) -> 
 def test_the_manifest_identifies_suite_and_model(pytester: pytest.Pytester, run: Run) -> None:
     run()
     manifest = json.loads((find_runs(pytester.path)[0] / "manifest.json").read_text())
-    assert manifest["schema"] == 2
+    assert manifest["schema"] == 3
     assert len(manifest["suites"][0]["digest"]) == 64
     assert manifest["models"][0]["kind"] == "mock"
     assert "pytest" in manifest["environment"]["packages"]

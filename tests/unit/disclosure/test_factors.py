@@ -1,11 +1,17 @@
 import pytest
-from run_parts import MOCK, MOCK_NOTE, make_completion, make_identity, make_record
+from run_parts import MOCK, MOCK_NOTE, make_completion, make_evidence, make_identity, make_record
 
-from pytest_lleval.core.records import Disclosure, FailedAttempt, Record, Score
-from pytest_lleval.disclosure.factors import find_disclosures
+from pytest_lleval.core.records import BackendIdentity, Disclosure, FailedAttempt, Record, Score
+from pytest_lleval.disclosure.factors import judge_run
 
 NOTE = Disclosure(factor="D", severity="note", message="a subset")
 WARNING = Disclosure(factor="F2", severity="warning", message="an alias")
+
+
+def find_disclosures(
+    records: list[Record], identities: list[BackendIdentity], known: list[Disclosure] | None = None
+) -> tuple[Disclosure, ...]:
+    return judge_run(make_evidence(records, identities), records, known or []).disclosures
 
 
 def answer(sample: str, **changes: object) -> Record:

@@ -62,13 +62,13 @@ def test_a_torn_last_line_costs_that_line_alone(tmp_path_factory: pytest.TempPat
 
 
 def test_a_journal_that_is_one_torn_line_is_emptied(tmp_path: Path) -> None:
-    (tmp_path / JOURNAL).write_bytes(b'{"schema": 2, "ca')
+    (tmp_path / JOURNAL).write_bytes(b'{"schema": 3, "ca')
     assert list(read_journal(tmp_path)) == []
     write_records(tmp_path, RECORDS)
     assert list(read_journal(tmp_path)) == RECORDS
 
 
-@pytest.mark.parametrize("broken", [b'{"schema": 2', b"", b'{"schema": 99}', b"\xff\xfe", b"[]"])
+@pytest.mark.parametrize("broken", [b'{"schema": 3', b"", b'{"schema": 99}', b"\xff\xfe", b"[]"])
 def test_a_broken_line_in_the_middle_is_named_by_file_and_line(tmp_path: Path, broken: bytes) -> None:
     path = write_records(tmp_path, RECORDS)
     lines = path.read_bytes().splitlines()
@@ -76,7 +76,7 @@ def test_a_broken_line_in_the_middle_is_named_by_file_and_line(tmp_path: Path, b
     path.write_bytes(b"\n".join(lines) + b"\n")
     with pytest.raises(RunDirectoryError) as caught:
         list(read_journal(tmp_path))
-    assert str(caught.value).startswith(f"{path}:2: not a record of schema 2")
+    assert str(caught.value).startswith(f"{path}:2: not a record of schema 3")
 
 
 def test_a_journal_that_is_a_folder_cannot_be_opened_or_read(tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_a_line_without_a_link_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_an_older_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / JOURNAL).write_text(dump_record(RECORDS[0]).replace('"schema":2', '"schema":1') + "\n")
-    with pytest.raises(RunDirectoryError, match=r"not a record of schema 2.*\(schema 1\)"):
+    (tmp_path / JOURNAL).write_text(dump_record(RECORDS[0]).replace('"schema":3', '"schema":1') + "\n")
+    with pytest.raises(RunDirectoryError, match=r"not a record of schema 3.*\(schema 1\)"):
         list(read_journal(tmp_path))
 
 

@@ -94,9 +94,9 @@ def test_an_entry_whose_record_could_not_be_kept_can_be_taken_back() -> None:
     assert not ledger.is_complete(IDS[0])
 
 
-@pytest.mark.parametrize("line", ["", "[]", "{}", '{"schema": 1}', '{"schema": 2', "\ud800"])
+@pytest.mark.parametrize("line", ["", "[]", "{}", '{"schema": 1}', '{"schema": 3', "\ud800"])
 def test_a_line_that_is_no_record_is_named(line: str) -> None:
-    with pytest.raises(RunDirectoryError, match="not a record of schema 2"):
+    with pytest.raises(RunDirectoryError, match="not a record of schema 3"):
         parse_line(line)
 
 

@@ -33,7 +33,7 @@ def make(settings: Settings = SETTINGS, plan: RunPlan | None = None, identity: B
 def test_a_manifest_is_what_json_makes_of_it() -> None:
     manifest = make()
     assert json.loads(json.dumps(manifest)) == manifest
-    assert (manifest["schema"], manifest["sessions"]) == (2, [])
+    assert (manifest["schema"], manifest["sessions"]) == (3, [])
     assert manifest["disclosures"] == [{"factor": "D", "severity": "note", "message": "a subset", "evidence": {}}]
     assert Settings.decode(manifest["settings"]) == SETTINGS
 

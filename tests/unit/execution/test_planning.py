@@ -181,10 +181,13 @@ def test_there_is_one_small_probe_for_each_kind_of_request(plan) -> None:
         assert len(probe.prompt + "".join(message.content for message in probe.messages)) < 100
 
 
-def test_a_probe_asks_for_no_more_tokens_than_the_suite(plan) -> None:
+def test_a_probe_has_room_for_a_number_whatever_the_suite_allows(plan) -> None:
     made = plan(make_suite("s", ["x"], generation=Generation(max_tokens=1)))
-    (probe,) = make_probes(made, make_asker(made))
-    assert probe.generation.max_tokens == 1
+    (probe,), (other,) = make_probes(made, make_asker(made)), make_probes(made, make_asker(made))
+    assert probe.generation.max_tokens == 16
+    assert probe.messages[0].content.startswith("Repeat this number: ")
+    # 1 in 9,000 times it is the same
+    assert probe != other or make_probes(made, make_asker(made)) != (probe,)
 
 
 def test_a_prompt_that_fails_is_found_before_anything_is_asked(plan) -> None:

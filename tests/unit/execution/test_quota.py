@@ -615,6 +615,6 @@ def test_an_answer_to_a_process_whose_loop_is_closed_harms_nobody() -> None:
 
 
 def test_the_need_of_a_request_is_estimated_from_its_text() -> None:
-    request = Request(prompt="x" * 400, generation=Generation(max_tokens=7))
-    assert Need.estimate(MODEL, request) == need(100, 7)
+    request = Request(prompt="what is it? " * 100, generation=Generation(max_tokens=7))
+    assert Need.estimate(MODEL, request) == need(400, 7)
     assert Need.estimate(MODEL, Request(prompt="x")) == need(1, None)

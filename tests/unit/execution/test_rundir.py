@@ -104,7 +104,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, chosen: str | None) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"schema": 99}', "written with schema 99, this version reads 2"),
+        ('{"schema": 99}', "written with schema 99, this version reads 3"),
         ("{}", "written with schema None"),
         ("[]", "holds list, not the description of a run"),
         ("{", "cannot be read"),
@@ -121,7 +121,7 @@ def test_a_manifest_that_cannot_be_used_is_named(tmp_path: Path, content: str | 
 
 
 def test_what_is_written_is_read_back_and_replaces_what_was_there(tmp_path: Path) -> None:
-    for value in ({"schema": 2, "text": "é\ud800"}, {"schema": 2, "text": "new"}):
+    for value in ({"schema": 3, "text": "é\ud800"}, {"schema": 3, "text": "new"}):
         write_json(tmp_path / MANIFEST, value)
         assert read_manifest(tmp_path) == value
     assert [path.name for path in tmp_path.iterdir()] == [MANIFEST]
@@ -131,24 +131,24 @@ def test_a_write_that_fails_half_way_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / MANIFEST
-    write_json(file, {"schema": 2})
+    write_json(file, {"schema": 3})
 
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(RunDirectoryError, match=r"cannot be written \(No space left on device\)"):
-        write_json(file, {"schema": 2})
-    assert json.loads(file.read_text(encoding="utf-8")) == {"schema": 2}
+        write_json(file, {"schema": 3})
+    assert json.loads(file.read_text(encoding="utf-8")) == {"schema": 3}
     assert [path.name for path in tmp_path.iterdir()] == [MANIFEST]
 
 
 def test_a_value_that_is_no_json_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / MANIFEST
-    write_json(file, {"schema": 2})
+    write_json(file, {"schema": 3})
     with pytest.raises(TypeError):
         write_json(file, {"schema": object()})
-    assert json.loads(file.read_text(encoding="utf-8")) == {"schema": 2}
+    assert json.loads(file.read_text(encoding="utf-8")) == {"schema": 3}
     assert [path.name for path in tmp_path.iterdir()] == [MANIFEST]
 
 

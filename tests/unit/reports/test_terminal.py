@@ -14,6 +14,21 @@ EVIL = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u2028\u202e\ud800"
 ANYTHING = st.text(st.one_of(st.characters(codec=None), st.sampled_from(EVIL)), min_size=1, max_size=12)
 
 
+#: of records that nobody has looked at closely
+TRUST = [
+    "trustworthy: no (F1 unverified, F3 unverified, E unverified)",
+    "F1 prompt       unverified nobody saw the prompts of openai/m (they leave inside a function)",
+    "F2 model        clean      every answer came from the model asked for: 'm-2026'",
+    "F3 backend      unverified openai/m is a function that opened no connection and started no process; whether a model "
+    "stands behind it cannot be seen",
+    "F4 tokens       clean      openai/m: reported tokens are what text of this size has (prompts 2.5, answers 2.0 times "
+    "the approximation: a token a word, a mark, 2 digits, 6 further letters, 1.5 signs of other scripts)",
+    "F5 time         clean      every call was timed from before its request was sent to its last byte, waiting and "
+    "retries included",
+    "E  environment  unverified no samples of the machine were taken",
+]
+
+
 def render(folder: Path, records: list[Record], **kwargs: object) -> list[str]:
     return [line.text for line in render_run(load_view(write_run(folder / "run", records, **kwargs)))]
 
@@ -50,6 +65,8 @@ def test_a_summary_says_who_answered_what_and_how_well(tmp_path: Path) -> None:
         "traffic  requests 2 (0 retried), cache hits 0",
         "         tokens in 20, out 4, 48.0 tokens/s in+out over 0 s of asking",
         "",
+        *TRUST,
+        "",
         "wall     1 min 05 s (65.2 s, start-up included)",
         f"run      {tmp_path / 'run'}",
     ]
@@ -68,28 +85,28 @@ def test_no_number_of_a_mock_is_shown_without_saying_so(
     ]
     lines = render(tmp_path_factory.mktemp("x"), records, identities=[MOCK])
     assert lines[0] == "model    mock/fixed:A: fixed:A, MOCK"
-    assert f"F3  critical {MOCK_NOTE.message}" in lines
+    assert f"F3 backend      flagged    {MOCK_NOTE.message}" in lines
 
 
 @pytest.mark.parametrize("severity", ["note", "warning", "critical"])
 def test_every_disclosure_is_shown_below_the_numbers(tmp_path: Path, severity: str) -> None:
     found = Disclosure(factor="D", severity=severity, message="half of it")
     lines = render(tmp_path, [make_record("a")], disclosures=[found])
-    (place,) = [number for number, line in enumerate(lines) if line == f"D   {severity:<8} half of it"]
+    (place,) = [number for number, line in enumerate(lines) if line == f"D  dataset      {severity:<10} half of it"]
     assert any(line.startswith("accuracy") for line in lines[:place])
 
 
 def test_what_is_grave_is_marked(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [make_record("a", None)], identities=[MOCK])
     markup = {line.text: line.markup for line in render_run(load_view(run))}
-    assert markup[f"F3  critical {MOCK_NOTE.message}"] == {"red": True, "bold": True}
+    assert markup[f"F3 backend      flagged    {MOCK_NOTE.message}"] == {"red": True, "bold": True}
     assert markup["scored   0, unscored 1 (error 1)"] == {"red": True}
 
 
 def test_a_run_without_records_says_that_nothing_was_scored(tmp_path: Path) -> None:
     lines = render(tmp_path, [], identities=[MOCK])
     assert "nothing was scored" in lines
-    assert f"F3  critical {MOCK_NOTE.message}" in lines
+    assert f"F3 backend      flagged    {MOCK_NOTE.message}" in lines
 
 
 def test_only_a_suite_with_named_groups_has_a_table(tmp_path: Path) -> None:

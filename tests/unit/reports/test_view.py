@@ -39,7 +39,7 @@ def test_disclosures_of_datasets_models_and_records_come_together(tmp_path: Path
     assert MOCK_NOTE in found
     assert subset in found
     # the mock said it was fixed:A, the record says another model has answered
-    assert [(item.factor, item.severity) for item in found] == [("F3", "critical"), ("F2", "critical"), ("D", "note")]
+    assert [(item.factor, item.severity) for item in found] == [("F2", "critical"), ("F3", "critical"), ("D", "note")]
 
 
 def test_only_the_latest_record_of_an_epoch_is_seen_by_numbers_and_disclosures(tmp_path: Path) -> None:

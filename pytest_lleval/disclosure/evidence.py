@@ -1,0 +1,317 @@
+"""The evidence of a run in columns: what every factor looks at, a few hundred bytes a record."""
+
+from __future__ import annotations
+
+import math
+import re
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from ..core.canonical import canonical_prompt, digest_prompt
+from ..core.records import BackendIdentity, Completion, Disclosure, Factor, Record, Request, Severity
+from ..providers.counting import estimate_text, list_texts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Altered", "Evidence", "EvidenceBuilder", "RunEvidence", "build_evidence", "list_omitted", "warn"]
+
+_NAN = math.nan
+#: what a server claims is a number, but no number of anything; sums of it stay finite
+_MOST = 1e15
+#: ids that begin with a word, as ``chatcmpl-…`` and ``msg_…``; a UUID may begin with eight letters by chance
+_WORD_ID = re.compile(r"([a-z]{3,})[-_](?!(?<=^[a-f]{8}-)[0-9a-f]{4}-)")
+#: numbers; NaN where nothing is known
+_FLOATS = (
+    *("started", "queued", "connect", "first_byte", "total", "claimed", "created", "computed_seconds", "cpu"),
+    *("input_tokens", "output_tokens", "cached_tokens", "computed_tokens", "counted_input", "counted_output"),
+    *("characters", "bytes", "words", "estimate", "said_characters", "said_bytes", "said_words", "said_estimate"),
+    *(
+        "opened",
+        "sent",
+        "received",
+        "processes",
+        "files",
+        "failures",
+        "temperature",
+        "cached",
+        "cut",
+        "altered",
+        "epoch",
+        "sure",
+    ),
+)
+#: the first 64 bits of digests, 0 where there is none; codes of words
+_WORDS = ("sample", "model", "worker", "served", "fingerprint", "kind")
+_CODES = ("asked", "left", "text", "response", *_WORDS)
+#: of so many records, evenly spread, tokens are estimated
+_ESTIMATED = 512
+_MOST_ALTERED = 5
+_UNKNOWN = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Altered:
+    """A prompt that left the process otherwise than it was asked for."""
+
+    case: str
+    epoch: int
+    model: str
+    wanted: Mapping[str, Any]
+    sent: Mapping[str, Any]
+
+
+class EvidenceBuilder:
+    """Takes records one by one.
+
+    :param expected: about how many there will be
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._stride = max(1, math.ceil(expected / _ESTIMATED))
+        self._floats = {name: array("d") for name in _FLOATS}
+        self._codes = {name: array("q") for name in _CODES}
+        self._words: dict[str, dict[str, int]] = {
+            name: {} for name in ("sample", "model", "worker", "served", "fingerprint", "kind")
+        }
+        self._altered: dict[str, dict[tuple[str, int], Altered]] = {}
+        #: by model and name: the value of the first case by name and epoch, and which that is
+        self._parameters: dict[str, dict[str, tuple[tuple[str, int], Any]]] = {}
+        self.unanswered = 0
+
+    def add(self, record: Record) -> None:
+        """Take a record; what has no completion is counted and left out."""
+        if record.completion is None or record.request is None:
+            self.unanswered += 1
+            return
+        estimated = crc32(record.case.encode("utf-8", "surrogatepass")) % self._stride == 0
+        values = {
+            **_describe_request(record.request, estimated),
+            **_describe_completion(record.completion, estimated),
+            "started": record.started,
+            "epoch": float(record.epoch),
+            "temperature": record.request.generation.temperature,
+            "failures": float(len(record.failures)),
+        }
+        for name, column in self._floats.items():
+            value = values.get(name)
+            column.append(_read_number(value))
+        for name, code in self._encode(record, record.request, record.completion).items():
+            self._codes[name].append(code)
+        self._note_altered(record, record.request, record.completion)
+
+    def _encode(self, record: Record, request: Request, completion: Completion) -> dict[str, int]:
+        trace = completion.trace
+        return {
+            "asked": _shorten(digest_prompt(canonical_prompt(request))),
+            "left": _shorten(trace.prompt) if trace and trace.prompt else 0,
+            "text": _hash_text(completion.text),
+            "response": _hash_text(completion.response_id) if completion.response_id else 0,
+            "sample": self._code("sample", f"{record.suite}::{record.sample}"),
+            "model": self._code("model", record.model),
+            "worker": self._code("worker", record.worker),
+            "served": self._code("served", completion.model),
+            "fingerprint": self._code("fingerprint", completion.fingerprint or ""),
+            "kind": self._code("kind", _shape_id(completion.response_id)),
+        }
+
+    def _code(self, column: str, word: str) -> int:
+        words = self._words[column]
+        return words.setdefault(word, len(words))
+
+    def _note_altered(self, record: Record, request: Request, completion: Completion) -> None:
+        altered = completion.trace.altered if completion.trace else {}
+        place = (record.case, record.epoch)
+        if "prompt" in altered:
+            examples = self._altered.setdefault(record.model, {})
+            wanted = canonical_prompt(request)
+            examples[place] = Altered(
+                case=record.case, epoch=record.epoch, model=record.model, wanted=wanted, sent=altered["prompt"]
+            )
+            # the first by name, whichever came first
+            if len(examples) > _MOST_ALTERED:
+                del examples[max(examples)]
+        for name, value in altered.get("sampling", {}).items():
+            known = self._parameters.setdefault(record.model, {})
+            if name not in known or place < known[name][0]:
+                known[name] = (place, value)
+
+    def finish(self) -> Evidence:
+        """Return the columns."""
+        import numpy as np  # only a process that decides needs it
+
+        found = Evidence(
+            floats={name: np.array(column) for name, column in self._floats.items()},
+            codes={name: np.array(column) for name, column in self._codes.items()},
+            words={name: tuple(words) for name, words in self._words.items()},
+            altered=tuple(examples[place] for examples in self._altered.values() for place in sorted(examples)),
+            parameters={
+                model: {name: value for name, (_, value) in known.items()} for model, known in self._parameters.items()
+            },
+            unanswered=self.unanswered,
+        )
+        keys = np.stack([found["sample"], found["model"], found["epoch"].astype(np.int64)], axis=1)[::-1]
+        _, last = np.unique(keys, axis=0, return_index=True)
+        # a resumed run asks failed epochs again: the last record of each counts
+        return found if len(last) == len(found) else found.select(np.sort(len(found) - 1 - last))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Columns of equal length, one row an answered epoch."""
+
+    floats: Mapping[str, np.ndarray[Any, Any]]
+    codes: Mapping[str, np.ndarray[Any, Any]]
+    #: the words of the columns that hold codes of words
+    words: Mapping[str, Sequence[str]]
+    #: a few of the prompts that left otherwise than asked for
+    altered: tuple[Altered, ...] = ()
+    #: sampling parameters that left otherwise, by model
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unanswered: int = 0
+
+    def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
+        """Return a column."""
+        return self.floats[name] if name in self.floats else self.codes[name]
+
+    def __len__(self) -> int:
+        return len(self.codes["model"])
+
+    def select(self, keep: np.ndarray[Any, Any]) -> Evidence:
+        """Return the rows for which a mask is true."""
+        return Evidence(
+            floats={name: column[keep] for name, column in self.floats.items()},
+            codes={name: column[keep] for name, column in self.codes.items()},
+            words=self.words,
+            altered=self.altered,
+            parameters=self.parameters,
+            unanswered=self.unanswered,
+        )
+
+    def of_model(self, model: str, *, fresh: bool = True) -> Evidence:
+        """Return the rows of one model.
+
+        :param fresh: leave out what came from the response cache
+        """
+        code = self.words["model"].index(model) if model in self.words["model"] else _UNKNOWN
+        keep = self.codes["model"] == code
+        return self.select(keep & ~(self.floats["cached"] > 0)) if fresh else self.select(keep)
+
+    def name(self, column: str, row: int) -> str:
+        """Return the word of a row."""
+        return str(self.words[column][int(self.codes[column][row])])
+
+    def count(self, column: str) -> dict[str, int]:
+        """Return how many rows have which word, the most frequent first."""
+        import numpy as np
+
+        codes, counts = np.unique(self.codes[column], return_counts=True)
+        pairs = [(str(self.words[column][int(code)]), int(count)) for code, count in zip(codes, counts, strict=True)]
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvidence:
+    """Everything the factors look at: the rows, who was attached, and what the manifest says of the run."""
+
+    rows: Evidence
+    identities: Sequence[BackendIdentity]
+    suites: Sequence[Mapping[str, Any]] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    sessions: Sequence[Mapping[str, Any]] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    #: returns the prompt as it was asked, in canonical form, of model, suite::sample and epoch
+    look_up: Callable[[str, str, int], Mapping[str, Any] | None] = lambda *_: None
+
+
+def warn(
+    factor: Factor, message: str, evidence: Mapping[str, object] | None = None, severity: Severity = "warning"
+) -> Disclosure:
+    """Return a finding."""
+    return Disclosure(factor=factor, severity=severity, message=message, evidence=dict(evidence or {}))
+
+
+def list_omitted(identity: BackendIdentity) -> frozenset[str]:
+    """Return the parameters a model table says never to send, which is disclosed on its own."""
+    lists = [found.evidence.get("omit") for found in identity.disclosures]
+    return frozenset(str(name) for names in lists if isinstance(names, (list, tuple)) for name in names)
+
+
+def _read_number(value: object) -> float:
+    """Return a value as a column holds it: providers of others put anything where a number belongs."""
+    if not isinstance(value, (int, float)) or value != value:
+        return _NAN
+    return float(min(max(value, -_MOST), _MOST))
+
+
+def _describe_request(request: Request, estimated: bool) -> dict[str, float | None]:
+    texts = list_texts(request)
+    values: dict[str, float | None] = {"characters": float(sum(map(len, texts)))}
+    if estimated:
+        values["bytes"] = float(sum(len(text.encode("utf-8", "surrogatepass")) for text in texts))
+        values["words"] = float(sum(len(text.split()) for text in texts))
+        values["estimate"] = float(sum(map(estimate_text, texts)))
+    return values
+
+
+def _describe_completion(completion: Completion, estimated: bool) -> dict[str, float | None]:
+    usage, timing, trace, text = completion.usage, completion.timing, completion.trace, completion.text
+    values: dict[str, float | None] = {
+        "queued": timing.queued,
+        "connect": timing.connect,
+        "first_byte": timing.first_byte,
+        "total": timing.total,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "said_characters": float(len(text)),
+        "cached": float(completion.cached),
+        "cut": float(completion.stop_reason == "length"),
+        "sure": float(bool(completion.logprobs)),
+    }
+    if estimated:
+        values["said_bytes"] = float(len(text.encode("utf-8", "surrogatepass")))
+        values["said_words"] = float(len(text.split()))
+        values["said_estimate"] = float(estimate_text(text))
+    if trace is not None:
+        values["altered"] = float("prompt" in trace.altered)
+        for name in _TRACED:
+            values[name] = getattr(trace, name)
+    return values
+
+
+_TRACED = (
+    *("claimed", "created", "computed_seconds", "computed_tokens", "counted_input", "counted_output"),
+    *("opened", "sent", "received", "processes", "files", "cpu"),
+)
+
+
+def _shorten(digest: str) -> int:
+    """Return the first 63 bits of a digest."""
+    return int(digest[:16], 16) >> 1
+
+
+def _hash_text(text: str) -> int:
+    data = text.encode("utf-8", "surrogatepass")
+    # two sums of 32 bits: texts of one run that collide would have to be made for it
+    return (crc32(data) << 31) ^ crc32(data[::-1]) ^ len(data)
+
+
+def _shape_id(response: str | None) -> str:
+    """Return what kinds of servers tell themselves apart by: how their response ids begin."""
+    word = _WORD_ID.match(response or "")
+    return f"{word[1]}-" if word else "another form" if response else "none"
+
+
+def build_evidence(records: Iterable[Record], expected: int) -> Evidence:
+    """Return the evidence of records.
+
+    :param expected: about how many there are
+    """
+    builder = EvidenceBuilder(expected)
+    for record in records:
+        builder.add(record)
+    return builder.finish()
