@@ -26,7 +26,7 @@ from ..core.settings import (
     split_names,
 )
 
-__all__ = ["declare_options", "is_asked", "overlay_settings", "read_settings", "runs_suites_alone"]
+__all__ = ["declare_options", "is_asked", "overlay_settings", "read_model_tables", "read_settings", "runs_suites_alone"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,13 +234,13 @@ def _dest(option: _Option) -> str:
 
 
 def _read_models(config: pytest.Config, names: list[str]) -> tuple[ModelSpec, ...]:
-    tables = _read_tables(config)
+    tables = read_model_tables(config)
     specs = [parse_model("--lleval-model", name, tables) for name in names or [DEFAULT_MODEL]]
     unique = {spec.name: spec for spec in specs}
     return tuple(unique.values())
 
 
-def _read_tables(config: pytest.Config) -> Mapping[str, Mapping[str, object]]:
+def read_model_tables(config: pytest.Config) -> Mapping[str, Mapping[str, object]]:
     """Read ``[tool.pytest_lleval.models]`` from the pyproject.toml beside the ini file or at the root."""
     folder = Path(config.inipath).parent if config.inipath else Path(config.rootpath)
     file = folder / "pyproject.toml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -43,11 +44,15 @@ class _Watched:
 def _find_seeders() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """Yield module, name and original function of what seeds the global generators that are loaded."""
     for name, seed, *_ in _GENERATORS:
-        module = sys.modules.get(name)
-        # numpy and torch are there only when somebody has imported them
+        module = _find_module(name)
         if module is not None and hasattr(module, seed):
             found = getattr(module, seed)
             yield module, seed, found.original if isinstance(found, _Watched) else found
+
+
+def _find_module(name: str) -> Any:
+    """Return a module whose package somebody has imported; numpy loads the module of its generators late."""
+    return importlib.import_module(name) if name.partition(".")[0] in sys.modules else None
 
 
 def seed_globals(seed: int) -> None:
@@ -77,7 +82,7 @@ def seeded(seed: int, place: str) -> Iterator[None]:
 
 def _find_states() -> Iterator[tuple[Any, str, str]]:
     for name, _, getter, setter in _GENERATORS:
-        module = sys.modules.get(name)
+        module = _find_module(name)
         if module is not None and hasattr(module, getter):
             yield module, getter, setter
 

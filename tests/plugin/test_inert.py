@@ -38,6 +38,7 @@ def test_an_unrelated_session_imports_no_more_than_the_options(plain_project: py
         "pytest_lleval.core.errors",
         "pytest_lleval.core.settings",
         "pytest_lleval.plugin",
+        "pytest_lleval.plugin.fixtures",
         "pytest_lleval.plugin.hooks",
         "pytest_lleval.plugin.options",
         "pytest_lleval.support",

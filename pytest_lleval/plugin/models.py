@@ -1,0 +1,210 @@
+"""Models for ordinary tests: attached once a process, identified, and asked by call."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ..core.errors import LlevalError
+from ..core.records import BackendIdentity, Completion, Disclosure, Generation, Message, Record, Request
+from ..core.settings import ModelSpec, Settings, parse_model
+from ..disclosure.samples import Expected, flag_answer
+from ..disclosure.verdicts import sort_findings
+from ..execution.attaching import attach_models, open_callers, start_services
+from ..execution.calling import Caller, Calling
+from ..execution.context import Attached, RunContext
+from ..providers.canary import is_proof, make_probe
+from .downloads import DownloadProgress
+from .options import read_model_tables, read_settings
+from .seeds import NOTES, derive_test_seed
+
+__all__ = ["AttachedModel", "attach_model"]
+
+_PROBE = Generation(max_tokens=16)
+
+
+class AttachedModel:
+    """A model that has answered before the test began; call it to ask it.
+
+    :param identity: who answers
+    :param ask: makes a call on the loop of the models
+    :param item: the test that asks
+    :param settings: of the session
+    """
+
+    def __init__(self, identity: BackendIdentity, ask: _Asking, item: pytest.Item, settings: Settings) -> None:
+        self.identity = identity
+        self._ask = ask
+        self._item = item
+        self._settings = settings
+        self._calls = 0
+        self.flags: set[str] = set()
+
+    def __call__(self, prompt: str | Sequence[Message], **changes: Any) -> Any:
+        """Ask the model; an async test gets something to await, any other one the completion.
+
+        :param prompt: a question, or the turns of a chat
+        :param changes: fields of `Generation`, e.g. ``max_tokens=16``; the temperature is 0 unless set
+        :raises CallError: when no answer could be had
+        """
+        self._calls += 1
+        future = self._ask.start(self._item.nodeid, self._calls, self._build(prompt, changes), self._note)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return future.result()
+        return asyncio.wrap_future(future)
+
+    def _build(self, prompt: str | Sequence[Message], changes: Mapping[str, Any]) -> Request:
+        turns = (Message(role="user", content=prompt),) if isinstance(prompt, str) else tuple(prompt)
+        if self._settings.system_prompt:
+            turns = (Message(role="system", content=self._settings.system_prompt), *turns)
+        values = {
+            "temperature": self._settings.temperature or 0.0,
+            "top_p": self._settings.top_p,
+            "max_tokens": self._settings.max_tokens,
+            "seed": derive_test_seed(self._item),
+        }
+        return Request(messages=turns, generation=Generation(**{**values, **changes}))
+
+    def _note(self, completion: Completion) -> None:
+        self.flags.update(flag_answer(completion, Expected.of(self.identity)))
+
+
+class _Asking:
+    """The loop of this process's models, in a thread of its own, and how they are reached."""
+
+    def __init__(self, spec: ModelSpec, config: pytest.Config, stack: ExitStack) -> None:
+        settings = replace(read_settings(config), models=(spec,), cache="off")
+        connections = start_services((spec,), stack, DownloadProgress(config))
+        (self.identity,) = attach_models((spec,), connections, [make_probe("chat", _PROBE)])
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="lleval-models", daemon=True)
+        self._thread.start()
+        context = RunContext(settings=settings, connections=connections)
+        share = {spec.name: settings.max_connections or 8}
+        callers = open_callers(context, Attached.describe([self.identity]), share, None, _NoOutlet())
+        self._caller: Caller = callers[spec.name]
+        stack.callback(self._close)
+
+    def start(self, case: str, number: int, request: Request, note: Any) -> Future[Completion]:
+        """Begin a call."""
+
+        async def call() -> Completion:
+            called = await self._caller.call(Calling(case=case, epoch=number, request=request))
+            if called.completion is None:
+                raise called.error or LlevalError(f"{self.identity.spec}: no answer came back")
+            note(called.completion)
+            return called.completion
+
+        return self._run(call())
+
+    def _run(self, task: Coroutine[Any, Any, Any]) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(task, self._loop)
+
+    def _close(self) -> None:
+        self._run(self._caller.backend.provider.aclose()).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+class _NoOutlet:
+    """Takes what a run would keep: tests keep what they want themselves."""
+
+    worker = "main"
+    number = 0
+    is_heard = True
+    quota = None
+
+    def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:
+        """Do nothing."""
+
+    async def admit(self) -> None:
+        """Do nothing."""
+
+    def dismiss(self) -> None:
+        """Do nothing."""
+
+    def record(self, record: Record) -> None:
+        """Do nothing."""
+
+    def mark(self, case: str) -> None:
+        """Do nothing."""
+
+    def note_machine(self, found: Mapping[str, object]) -> None:
+        """Do nothing."""
+
+    def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
+        """Do nothing."""
+
+
+_ASKING_KEY: pytest.StashKey[dict[str, _Asking]] = pytest.StashKey()
+
+
+@contextmanager
+def attach_model(item: pytest.Item) -> Iterator[AttachedModel]:
+    """Return the model of a test, attached when it is first asked for in this process.
+
+    :param item: the test
+    :raises pytest.fail.Exception: when the model does not answer, or is a mock where a real one was asked for
+    """
+    marker = item.get_closest_marker("lleval")
+    words: dict[str, Any] = dict(marker.kwargs) if marker else {}
+    try:
+        settings = read_settings(item.config)
+        spec = settings.models[0]
+        if words.get("model"):
+            spec = parse_model("@pytest.mark.lleval(model=…)", words["model"], read_model_tables(item.config))
+        asking = _open_asking(item.config, spec)
+    except LlevalError as error:
+        pytest.fail(str(error), pytrace=False)
+    identity = asking.identity
+    wanted = words.get("backend")
+    if wanted not in (None, "real", "any"):
+        pytest.fail(f"@pytest.mark.lleval(backend={wanted!r}): it is 'real' or 'any'", pytrace=False)
+    if wanted == "real" and (problem := _doubt(identity)):
+        pytest.fail(f"{item.nodeid} asks for a real backend, and {problem}", pytrace=False)
+    attached = AttachedModel(identity, asking, item, settings)
+    yield attached
+    _leave_notes(item, attached)
+
+
+def _open_asking(config: pytest.Config, spec: ModelSpec) -> _Asking:
+    known = config.stash.setdefault(_ASKING_KEY, {})
+    if spec.name not in known:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        known[spec.name] = _Asking(spec, config, stack)
+    return known[spec.name]
+
+
+def _doubt(identity: BackendIdentity) -> str:
+    """Say why a backend may be no real one; empty when it has proven itself."""
+    if identity.kind == "mock":
+        return f"{identity.spec} is a mock"
+    probes: Any = identity.evidence.get("probes", ())
+    told = [probe for probe in probes if not probe["empty"]]
+    if len(told) > 1 and not any(map(is_proof, told)):
+        return f"{identity.spec} answers without looking at what it is asked"
+    return ""
+
+
+def _leave_notes(item: pytest.Item, attached: AttachedModel) -> None:
+    """Put who answered, and what makes that doubtful, on the test's report, which reaches whoever tells."""
+    identity = attached.identity
+    findings = [*identity.disclosures]
+    if (problem := _doubt(identity)) and not any(found.factor == "F3" for found in findings):
+        findings.append(Disclosure(factor="F3", severity="critical", message=problem))
+    item.user_properties.append(("lleval_model", f"{identity.spec} ({identity.kind}: {identity.served_model})"))
+    if attached.flags:
+        item.user_properties.append(("lleval_flags", " ".join(sorted(attached.flags))))
+    for found in sort_findings(findings):
+        item.user_properties.append((NOTES, f"{found.factor} {found.severity} {found.message}"))
