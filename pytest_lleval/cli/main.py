@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..support.assets import fetch_asset
 from .audit import add_audit_command
 from .cache import add_cache_actions
 from .output import say
+from .verify import add_verify
 
 __all__ = ["main"]
 
@@ -31,7 +33,9 @@ _USAGE_ERROR = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done, 1 an audit flagged something, 4 it cannot be done as typed.
+    """Run the command and return its exit status.
+
+    0: done; 1: something is flagged or does not match; 4: it cannot be done as typed.
 
     :param arguments: words after ``lleval``; the process's own by default
     """
@@ -39,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int | None] = parsed.run
     try:
         return run(parsed) or 0
+    except BrokenPipeError:
+        # whoever reads has seen enough; what is left must not fail again when the process ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except LlevalError as error:
         sys.stderr.write(f"ERROR: {escape_text(str(error))}\n")
         return _USAGE_ERROR
@@ -55,8 +63,10 @@ def _make_parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="compute a run's numbers again from its directory")
     report.add_argument("run_name", nargs="?", default="", metavar="RUN", help="path or name (default: the newest)")
     report.add_argument("--json", action="store_true", help="print the machine-readable report")
+    report.add_argument("--baseline", metavar="RUN", help="an earlier run to compare with, this once")
     report.set_defaults(run=_report_run)
     add_audit_command(commands.add_parser("audit", help="judge a result file that others produced by the six factors"))
+    add_verify(commands.add_parser("verify", help="check that a report is unchanged, and what its run says"))
     add_cache_actions(commands.add_parser("cache", help="look at the response cache, or remove answers from it"))
     return parser
 
@@ -86,9 +96,11 @@ def _fetch_names(parsed: argparse.Namespace) -> None:
 
 def _report_run(parsed: argparse.Namespace) -> None:
     run = find_run(Path.cwd(), parsed.run_name, "lleval report")
-    view = load_view(run)
+    baseline = find_run(Path.cwd(), parsed.baseline, "--baseline") if parsed.baseline else None
+    view = load_view(run, baseline)
     report = encode_report(view)
-    write_json(run / REPORT, report)
+    if baseline is None:
+        write_json(run / REPORT, report)
     if parsed.json:
         say(json.dumps(report, indent=1, sort_keys=True))
         return

@@ -70,6 +70,8 @@ class Controller:
         self._reseeded: Counter[str] = Counter()
         #: tokens that the servers of this host have computed, by model, before and after
         self._counters: dict[str, dict[str, int]] = {}
+        #: whether any finding above a note fails the session
+        self.strict = settings.strict
         self._steady = time.monotonic() - (time.time() - self._started)
         self._baseline: Path | None = None
         self._attaching: Future[tuple[BackendIdentity, ...]] | None = None
@@ -287,7 +289,7 @@ class Controller:
             (self._concluding or run_aside(self._conclude)).result()
         except RunDirectoryError as error:
             self.problem = self.problem or str(error)
-        doubted = self._settings.strict and (self.view is None or bool(self.view.unacknowledged))
+        doubted = self.strict and (self.view is None or bool(self.view.unacknowledged))
         if (self.missing or self.problem or self.ledger.violations or doubted) and exitstatus == pytest.ExitCode.OK:
             return pytest.ExitCode.TESTS_FAILED
         return exitstatus

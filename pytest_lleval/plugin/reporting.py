@@ -91,6 +91,8 @@ class Display:
             reporter.write_line(line.text, **line.markup)
         for text in _render_engine(controller):
             reporter.write_line(text, yellow=True)
+        for text in _render_strict(controller):
+            reporter.write_line(text, red=True)
         if controller.missing:
             reporter.write_line(_name_missing(controller.missing), red=True)
         for violation in controller.ledger.violations[:_SHOWN_MISSING]:
@@ -105,6 +107,18 @@ def _render_engine(controller: Controller) -> Iterator[str]:
         yield escape_text(f"worker {worker} ended before its time ({reason}); what it held was given to others")
     if controller.ledger.repeated:
         yield f"answered twice and counted once: {controller.ledger.repeated:,} (by workers that had been given up)"
+
+
+def _render_strict(controller: Controller) -> Iterator[str]:
+    """Say what a strict session fails on."""
+    found = controller.view.unacknowledged if controller.view and controller.strict else []
+    if found:
+        factors = ", ".join(dict.fromkeys(finding.factor for finding in found))
+        many = "finding is" if len(found) == 1 else "findings are"
+        yield (
+            f"--lleval-strict: {len(found):,} {many} not acknowledged ({factors}); mend the cause, or say why it is "
+            f"expected by --lleval-acknowledge={found[0].factor}:REASON"
+        )
 
 
 def _name_missing(missing: list[str]) -> str:

@@ -240,7 +240,13 @@ class RunSession:
         """Decide, when nobody asks any more; return the session's exit status."""
         if self.controller is None:
             return exitstatus
-        return self.controller.finish(exitstatus)
+        exitstatus = self.controller.finish(exitstatus)
+        file = self.config.getoption("xmlpath", None)
+        if file and self.controller.view is not None and Path(file).is_file():
+            from .junit import annotate_junit  # only where it is asked for
+
+            annotate_junit(Path(file), self.controller.view)
+        return exitstatus
 
     def _stop_worker(self) -> None:
         worker, self._worker = self._worker, None

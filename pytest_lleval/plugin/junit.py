@@ -1,0 +1,39 @@
+"""Puts what makes a run's numbers doubtful into the file of ``--junitxml``: CI systems show that and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from ..reports.escaping import escape_text
+from ..reports.view import RunView
+
+__all__ = ["annotate_junit"]
+
+
+def annotate_junit(path: Path, view: RunView) -> None:
+    """Add the verdicts and findings of a run to the properties of every test suite in a JUnit file.
+
+    :param path: the file, as pytest has written it
+    :param view: the run
+    """
+    tree = ET.parse(path)  # noqa: S314  # pytest wrote it a moment ago
+    for suite in tree.getroot().iter("testsuite"):
+        properties = suite.find("properties")
+        if properties is None:
+            properties = ET.Element("properties")
+            suite.insert(0, properties)
+        for name, value in _list_properties(view):
+            ET.SubElement(properties, "property", name=name, value=escape_text(value))
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _list_properties(view: RunView) -> Iterable[tuple[str, str]]:
+    yield "lleval_trustworthy", "yes" if view.trustworthy else "no"
+    for verdict in view.verdicts:
+        yield f"lleval_{verdict.factor}", f"{verdict.state}: {verdict.message}"
+    for found in view.disclosures:
+        yield "lleval_disclosure", f"{found.factor} {found.severity}: {found.message}"
+    for factor, reason in view.acknowledged.items():
+        yield "lleval_acknowledged", f"{factor}: {reason}"
