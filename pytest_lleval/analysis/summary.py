@@ -9,7 +9,7 @@ from statistics import fmean
 from ..core.records import Record
 from .statistics import Estimate, estimate_macro, estimate_mean
 
-__all__ = ["GroupSummary", "Metric", "SuiteSummary", "Traffic", "latest_records", "summarise_run"]
+__all__ = ["GroupSummary", "Metric", "SuiteSummary", "Traffic", "summarise_run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +59,6 @@ class SuiteSummary:
     metrics: tuple[Metric, ...]
     groups: tuple[GroupSummary, ...]
     traffic: Traffic
-
-
-def latest_records(records: Iterable[Record]) -> dict[tuple[str, int], Record]:
-    """Return the last record of each case and epoch: a resumed run asks failed epochs again."""
-    return {(record.case, record.epoch): record for record in records}
 
 
 def summarise_run(

@@ -48,7 +48,7 @@ _FLOATS = (
 _WORDS = ("sample", "model", "worker", "served", "fingerprint", "kind")
 _CODES = ("asked", "left", "text", "response", *_WORDS)
 #: of so many records, evenly spread, tokens are estimated
-_ESTIMATED = 512
+_ESTIMATED = 256
 _MOST_ALTERED = 5
 _UNKNOWN = -1
 

@@ -25,7 +25,7 @@ from ..core.errors import RunDirectoryError
 from ..core.records import Record
 from .rundir import JOURNAL
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["Journal", "JournalReader", "read_journal"]
 
 
 _SYNC_SECONDS = 1.0
@@ -103,6 +103,50 @@ class Journal:
         )
 
 
+class JournalReader:
+    """Reads a run's journal as far as it is written, and later from there on.
+
+    :param run: the run directory
+    :param outline: leave out what was asked and answered, and keep the numbers: a tenth of the memory
+    """
+
+    def __init__(self, run: Path, *, outline: bool = False) -> None:
+        self._path = run / JOURNAL
+        self._outline = outline
+        self._position = 0
+        self._number = 0
+        self._chain = ""
+
+    def read(self) -> Iterator[Record]:
+        """Yield the records that were not read before, in the order they were written; a torn last line is left out.
+
+        :raises RunDirectoryError: when the file cannot be read, a line in the middle is broken, or the chain is
+        """
+        try:
+            with self._path.open("rb") as stream:
+                stream.seek(self._position)
+                for line in stream:
+                    if not line.endswith(b"\n"):
+                        return
+                    yield self._read_line(line)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise RunDirectoryError(f"{self._path}: cannot be read ({error})") from error
+
+    def _read_line(self, line: bytes) -> Record:
+        self._position += len(line)
+        self._number += 1
+        try:
+            body, link = _split_link(line.decode("ascii", "replace"))
+            self._chain = _link(self._chain, body)
+            if link != self._chain:
+                raise RunDirectoryError("the chain of digests breaks here: a line was changed, moved or taken out")
+            return load_record(body, outline=self._outline)
+        except RunDirectoryError as error:
+            raise RunDirectoryError(f"{self._path}:{self._number}: {error}") from error
+
+
 def read_journal(run: Path, *, outline: bool = False) -> Iterator[Record]:
     """Yield the records of a run in the order they were written; a torn last line is left out.
 
@@ -110,25 +154,7 @@ def read_journal(run: Path, *, outline: bool = False) -> Iterator[Record]:
     :param outline: leave out what was asked and answered, and keep the numbers: a tenth of the memory
     :raises RunDirectoryError: when the file cannot be read, a line in the middle is broken, or the chain is
     """
-    path, chain = run / JOURNAL, ""
-    try:
-        with path.open(encoding="ascii", errors="replace") as stream:
-            for number, line in enumerate(stream, 1):
-                if not line.endswith("\n"):
-                    return
-                try:
-                    body, link = _split_link(line)
-                    if link != (chain := _link(chain, body)):
-                        raise RunDirectoryError(
-                            "the chain of digests breaks here: a line was changed, moved or taken out"
-                        )
-                    yield load_record(body, outline=outline)
-                except RunDirectoryError as error:
-                    raise RunDirectoryError(f"{path}:{number}: {error}") from error
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise RunDirectoryError(f"{path}: cannot be read ({error})") from error
+    return JournalReader(run, outline=outline).read()
 
 
 def _link(before: str, line: str) -> str:

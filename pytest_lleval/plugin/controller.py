@@ -36,6 +36,7 @@ from ..reports.machine import encode_report
 from ..reports.view import RunView, load_view
 from ..support.clock import find_start
 from .downloads import DownloadProgress
+from .following import JournalFollower
 
 __all__ = ["Controller"]
 
@@ -74,6 +75,7 @@ class Controller:
         self.strict = settings.strict
         self._steady = time.monotonic() - (time.time() - self._started)
         self._baseline: Path | None = None
+        self._follower: JournalFollower | None = None
         self._attaching: Future[tuple[BackendIdentity, ...]] | None = None
         self._concluding: Future[None] | None = None
         self.attached = Attached()
@@ -149,6 +151,7 @@ class Controller:
         self._journal = Journal(self.run)
         self._read_counters("before")
         self._write_manifest()
+        self._follower = JournalFollower(self.run)
 
     def _read_counters(self, moment: str) -> None:
         for spec in self._settings.models:
@@ -299,11 +302,14 @@ class Controller:
             return
         self.close()
         self._write_manifest()
-        self.view = load_view(self.run, self._baseline)
+        reader = self._follower.finish() if self._follower else None
+        self.view = load_view(self.run, self._baseline, reader)
         write_json(self.run / REPORT, encode_report(self.view))
 
     def close(self) -> None:
         """Close the journal; safe to call twice."""
+        if self._follower is not None:
+            self._follower.finish()
         if self.quota is not None:
             self.quota.close()
         with self._guard:

@@ -151,7 +151,7 @@ class RemoteProvider(ABC):
                 seen += [
                     await self._probe_again(renew_probe(probe))
                     for probe, found in zip(probes, seen, strict=True)
-                    if found is not None and not is_proof(found)
+                    if found is not None and not is_proof(found) and not any(beside)
                 ]
         except TimeoutError:
             raise AttachError(
@@ -267,7 +267,7 @@ class RemoteProvider(ABC):
     def _list_further(self, probes: Sequence[Request]) -> list[Request]:
         """Return a probe that leaves nothing to the server's template, where somebody may add to prompts."""
         chats = [probe for probe in probes if probe.kind == "chat"]
-        return [add_system(chats[0])] if chats and self.has_strange_template else []
+        return [add_system(renew_probe(chats[0]))] if chats and self.has_strange_template else []
 
     async def _probe_again(self, probe: Request) -> dict[str, Any] | None:
         """Return what a further probe shows; one that fails is no evidence, and no error."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..analysis.summary import SuiteSummary, latest_records, summarise_run
+from ..analysis.summary import SuiteSummary, summarise_run
 from ..core.canonical import canonical_prompt
 from ..core.encoding import decode_identity, outline_record
-from ..core.errors import RunDirectoryError
 from ..core.records import BackendIdentity, Disclosure, Record, Verdict
 from ..disclosure.evidence import EvidenceBuilder, RunEvidence
 from ..disclosure.factors import judge_run
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import find_unacknowledged, is_trustworthy, sort_findings
-from ..execution.journal import read_journal
+from ..execution.journal import JournalReader, read_journal
 from ..execution.rundir import MANIFEST, read_manifest
 
-__all__ = ["RunView", "load_view"]
+__all__ = ["RunReader", "RunView", "load_view"]
 
 
 class RunView(NamedTuple):
@@ -56,24 +55,72 @@ class RunView(NamedTuple):
         return find_unacknowledged(self.disclosures, self.acknowledged)
 
 
-def load_view(run: Path, baseline: Path | None = None) -> RunView:
+class RunReader:
+    """Reads a run's journal once, as far as it is written and later from there on; in one thread at a time.
+
+    :param run: the run directory
+    :raises RunDirectoryError: when the manifest cannot be read
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        manifest = read_manifest(run)
+        selected = sum(suite["selected"] for suite in manifest["suites"])
+        epochs = manifest["settings"].get("epochs", 1)
+        self._builder = EvidenceBuilder(selected * max(1, len(manifest["models"])) * epochs)
+        self._journal = JournalReader(run)
+        #: the latest of each case and epoch: a resumed run asks failed epochs again
+        self._records: dict[tuple[str, int], Record] = {}
+
+    def advance(self) -> None:
+        """Read what was written since the last time.
+
+        :raises RunDirectoryError: when the journal cannot be read, or was changed
+        """
+        for record in self._journal.read():
+            self._builder.add(record)
+            self._records[record.case, record.epoch] = outline_record(record)
+
+    def finish(self) -> tuple[list[Record], RunEvidence]:
+        """Read the rest; return outlines of the latest records, and what was seen of all."""
+        self.advance()
+        manifest = read_manifest(self.run)
+        return list(self._records.values()), RunEvidence(
+            rows=self._builder.finish(),
+            identities=[decode_identity(raw) for raw in manifest["models"]],
+            suites=manifest["suites"],
+            settings=manifest["settings"],
+            sessions=manifest["sessions"],
+            environment=manifest["environment"],
+            look_up=self._look_up,
+        )
+
+    def _look_up(self, model: str, sample: str, epoch: int) -> Mapping[str, Any] | None:
+        for record in read_journal(self.run):
+            if (record.model, f"{record.suite}::{record.sample}", record.epoch) == (model, sample, epoch):
+                trace = record.completion and record.completion.trace
+                altered = trace.altered.get("prompt") if trace else None
+                return altered or (canonical_prompt(record.request) if record.request else None)
+        return None
+
+
+def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None = None) -> RunView:
     """Compute the numbers and disclosures of a run.
 
     :param run: the run directory
     :param baseline: of the run to compare with; the one the run itself was compared with by default
+    :param reader: what has read a part of the journal already
     :raises RunDirectoryError: when its files cannot be read
     """
     manifest = read_manifest(run)
-    records, seen = _read_run(run, manifest)
+    records, seen = (reader or RunReader(run)).finish()
     known = [Disclosure(**raw) for raw in manifest["disclosures"]]
     if baseline is None and manifest.get("baseline"):
         baseline = Path(manifest["baseline"])
-        before, problem = _read_earlier(baseline)
-        if problem:
-            known.append(Disclosure(factor="D", severity="warning", message=problem))
+        if not (baseline / MANIFEST).is_file():
+            known.append(_disclose_gone(baseline))
             baseline = None
-    else:
-        before = _read_run(baseline, read_manifest(baseline))[1] if baseline else None
+    before = RunReader(baseline).finish()[1] if baseline else None
     metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}
     judgement = judge_run(
         seen,
@@ -95,47 +142,9 @@ def load_view(run: Path, baseline: Path | None = None) -> RunView:
     )
 
 
-def _read_earlier(baseline: Path) -> tuple[RunEvidence | None, str]:
-    """Return what was seen of the run this one was compared with, or why it cannot be read any more."""
-    if not (baseline / MANIFEST).is_file():
-        return None, f"the baseline {baseline} is gone: nothing was compared with it"
-    try:
-        return _read_run(baseline, read_manifest(baseline))[1], ""
-    except RunDirectoryError as error:
-        return None, f"the baseline cannot be read: nothing was compared with it ({error})"
-
-
-def _read_run(run: Path, manifest: Mapping[str, Any]) -> tuple[list[Record], RunEvidence]:
-    """Read the journal once: outlines of the latest records, and the evidence of all."""
-    selected = sum(suite["selected"] for suite in manifest["suites"])
-    builder = EvidenceBuilder(selected * max(1, len(manifest["models"])) * manifest["settings"].get("epochs", 1))
-    records = list(latest_records(_tee(read_journal(run), builder)).values())
-
-    def look_up(model: str, sample: str, epoch: int) -> Mapping[str, Any] | None:
-        found = None
-        for record in read_journal(run):
-            if (record.model, f"{record.suite}::{record.sample}", record.epoch) == (model, sample, epoch):
-                trace = record.completion and record.completion.trace
-                altered = trace.altered.get("prompt") if trace else None
-                # a resumed run asks failed epochs again: the last one counts
-                found = altered or (canonical_prompt(record.request) if record.request else found)
-        return found
-
-    return records, RunEvidence(
-        rows=builder.finish(),
-        identities=[decode_identity(raw) for raw in manifest["models"]],
-        suites=manifest["suites"],
-        settings=manifest["settings"],
-        sessions=manifest["sessions"],
-        environment=manifest["environment"],
-        look_up=look_up,
-    )
-
-
-def _tee(records: Iterable[Record], builder: EvidenceBuilder) -> Iterator[Record]:
-    for record in records:
-        builder.add(record)
-        yield outline_record(record)
+def _disclose_gone(baseline: Path) -> Disclosure:
+    message = f"the baseline {baseline} is gone: nothing was compared with it"
+    return Disclosure(factor="D", severity="warning", message=message)
 
 
 def _join_workers(run: RunEvidence) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_parts import make_completion, make_record
 
-from pytest_lleval.analysis.summary import SuiteSummary, Traffic, latest_records, measure_traffic, summarise_run
+from pytest_lleval.analysis.summary import SuiteSummary, Traffic, measure_traffic, summarise_run
 from pytest_lleval.core.records import FailedAttempt, Record, Score, Timing, Usage
 
 
@@ -31,13 +31,6 @@ def test_epochs_are_averaged_within_their_case() -> None:
     assert summary.metrics[0].estimate.value == pytest.approx((2 / 3 + 0) / 2)
     assert summary.metrics[0].estimate.n == summary.cases == 2
     assert summary.scored == 4
-
-
-def test_the_latest_record_of_a_case_and_epoch_counts() -> None:
-    records = [make_record("a", None), make_record("a", 1.0), make_record("a", 0.0, epoch=2)]
-    assert list(latest_records(records).values()) == records[1:]
-    summary = summarise(list(latest_records(records).values()))
-    assert (summary.scored, summary.unscored, summary.metrics[0].estimate.value) == (2, {}, 0.5)
 
 
 def test_unscored_cases_are_counted_by_cause_and_are_no_wrong_answers() -> None:
@@ -180,7 +173,7 @@ def test_sums_over_groups_are_the_same_to_the_last_digit(seed: int) -> None:
 @settings(max_examples=50, deadline=None)
 def test_every_record_is_either_scored_or_unscored_and_counted_once(rows: list[tuple]) -> None:
     records = [make_record(f"{group}{number}", value, group=group, epoch=epoch) for number, group, epoch, value in rows]
-    latest = latest_records(records)
+    latest = {(record.case, record.epoch): record for record in records}
     summary = summarise(list(latest.values()))
     assert summary.scored + sum(summary.unscored.values()) == len(latest)
     scored_cases = {record.case for record in latest.values() if record.outcome == "scored"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_lleval.core.encoding import dump_record
 from pytest_lleval.core.errors import RunDirectoryError
 from pytest_lleval.core.records import Completion, Message, Record, Request, Usage
-from pytest_lleval.execution.journal import Journal, read_journal
+from pytest_lleval.execution.journal import Journal, JournalReader, read_journal
 from pytest_lleval.execution.rundir import JOURNAL
 
 from .conftest import make_case, make_record
@@ -166,3 +166,18 @@ def test_threads_write_whole_lines_in_one_chain(tmp_path: Path) -> None:
 
 def test_lines_end_by_a_line_feed_alone(tmp_path: Path) -> None:
     assert b"\r" not in write_records(tmp_path, RECORDS).read_bytes()
+
+
+def test_a_reader_goes_on_where_it_stopped_and_leaves_what_is_half_written(tmp_path: Path) -> None:
+    reader = JournalReader(tmp_path)
+    assert list(reader.read()) == []
+    with Journal(tmp_path) as journal:
+        journal.append(dump_record(RECORDS[0]))
+        assert list(reader.read()) == RECORDS[:1]
+        assert list(reader.read()) == []
+        journal.append(dump_record(RECORDS[1]))
+    whole = (tmp_path / JOURNAL).read_bytes()
+    (tmp_path / JOURNAL).write_bytes(whole[:-5])
+    assert list(reader.read()) == []
+    (tmp_path / JOURNAL).write_bytes(whole)
+    assert list(reader.read()) == RECORDS[1:2]
