@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import RunDirectoryError, UsageError
-from ..execution.rundir import MANIFEST, REPORT
+from ..execution.rundir import MANIFEST, REPORT, find_run
 from ..reports.machine import encode_report, is_intact
 from ..reports.view import load_view
 from .output import say
@@ -18,12 +18,16 @@ __all__ = ["add_verify"]
 
 def add_verify(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("path", type=Path, metavar="RUN|report.json")
+    parser.add_argument(
+        "path", nargs="?", default="", metavar="RUN|report.json", help="a run or a report (default: the newest run)"
+    )
     parser.set_defaults(run=_verify)
 
 
 def _verify(parsed: argparse.Namespace) -> int:
-    file = parsed.path / REPORT if parsed.path.is_dir() else parsed.path
+    file = Path(parsed.path)
+    if not file.is_file():
+        file = find_run(Path.cwd(), parsed.path, "lleval verify") / REPORT
     report = _read_report(file)
     if not is_intact(report):
         say(f"{file}: does NOT match its digest: numbers or notes were changed after it was written")
