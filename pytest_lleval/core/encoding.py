@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import lru_cache
 from sys import intern
 from typing import Any
 
@@ -115,9 +116,9 @@ def decode_record(raw: Mapping[str, Any], *, outline: bool = False) -> Record:
         raise ValueError(f"schema {raw['schema']!r}")
     request, completion = None if outline else raw.get("request"), raw.get("completion")
     return Record(
-        case=raw["case"],
+        case=intern(raw["case"]),
         suite=intern(raw["suite"]),
-        sample=raw["sample"],
+        sample=intern(raw["sample"]),
         group=intern(raw["group"]),
         model=intern(raw["model"]),
         epoch=raw["epoch"],
@@ -131,7 +132,7 @@ def decode_record(raw: Mapping[str, Any], *, outline: bool = False) -> Record:
         flags=tuple(raw.get("flags", ())),
         seed_check=SeedCheck(**raw["seed_check"]) if "seed_check" in raw else None,
         target=() if outline else tuple(raw["target"]),
-        worker=raw["worker"],
+        worker=intern(raw["worker"]),
         started=raw["started"],
     )
 
@@ -143,9 +144,28 @@ def outline_record(record: Record) -> Record:
         record,
         request=None,
         target=(),
-        completion=completion and replace(completion, text="", response_id=None, trace=None, logprobs=()),
-        scores=tuple(replace(score, explanation="") for score in record.scores),
+        completion=completion
+        and replace(
+            completion,
+            text="",
+            response_id=None,
+            trace=None,
+            logprobs=(),
+            usage=_share_usage(completion.usage),
+        ),
+        scores=tuple(_share_score(score.name, score.value, score.answer) for score in record.scores),
     )
+
+
+#: of a long run there are few different ones, and very many records
+@lru_cache(maxsize=4096)
+def _share_score(name: str, value: float, answer: str | None) -> Score:
+    return Score(name=name, value=value, answer=answer)
+
+
+@lru_cache(maxsize=4096)
+def _share_usage(usage: Usage) -> Usage:
+    return usage
 
 
 def _encode_failure(failure: FailedAttempt) -> dict[str, Any]:

@@ -46,6 +46,9 @@ _FLOATS = (
 )
 #: the first 64 bits of digests, 0 where there is none; codes of words
 _WORDS = ("sample", "model", "worker", "served", "fingerprint", "kind")
+_MOMENTS = frozenset(
+    {"started", "created", "total", "first_byte", "connect", "queued", "claimed", "computed_seconds", "cpu"}
+)
 _CODES = ("asked", "left", "text", "response", *_WORDS)
 #: of so many records, evenly spread, tokens are estimated
 _ESTIMATED = 256
@@ -72,7 +75,8 @@ class EvidenceBuilder:
 
     def __init__(self, expected: int) -> None:
         self._stride = max(1, math.ceil(expected / _ESTIMATED))
-        self._floats = {name: array("d") for name in _FLOATS}
+        # whole numbers are exact up to 16 million in 32 bits; moments need more
+        self._floats = {name: array("d" if name in _MOMENTS else "f") for name in _FLOATS}
         self._codes = {name: array("q") for name in _CODES}
         self._words: dict[str, dict[str, int]] = {
             name: {} for name in ("sample", "model", "worker", "served", "fingerprint", "kind")
@@ -144,8 +148,8 @@ class EvidenceBuilder:
         import numpy as np  # only a process that decides needs it
 
         found = Evidence(
-            floats={name: np.array(column) for name, column in self._floats.items()},
-            codes={name: np.array(column) for name, column in self._codes.items()},
+            floats={name: _view(column) for name, column in self._floats.items()},
+            codes={name: _view(column) for name, column in self._codes.items()},
             words={name: tuple(words) for name, words in self._words.items()},
             altered=tuple(examples[place] for examples in self._altered.values() for place in sorted(examples)),
             parameters={
@@ -238,6 +242,13 @@ def list_omitted(identity: BackendIdentity) -> frozenset[str]:
     """Return the parameters a model table says never to send, which is disclosed on its own."""
     lists = [found.evidence.get("omit") for found in identity.disclosures]
     return frozenset(str(name) for names in lists if isinstance(names, (list, tuple)) for name in names)
+
+
+def _view(column: array[Any]) -> np.ndarray[Any, Any]:
+    """Return a column for computing, without a copy of it."""
+    import numpy as np
+
+    return np.frombuffer(column, dtype=column.typecode) if len(column) else np.zeros(0, dtype=column.typecode)
 
 
 def _read_number(value: object) -> float:

@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Protocol
 
 import pytest
@@ -129,7 +130,7 @@ class CaseScheduling:
     def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
         """Hear what a worker has collected; one that has collected anything else than the others is not used."""
         if self._ids is None:
-            self._ids = list(collection)
+            self._ids = [intern(str(name)) for name in collection]
         if self._ids == collection:
             self._held[node].ready = True
             return

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from ..core.contracts import Scorer
 from ..core.errors import BudgetError, LlevalError, RefusedError, SuiteError
@@ -34,8 +34,8 @@ class Plan:
     @cached_property
     def draws(self) -> bool:
         """Whether a prompt or scorer of somebody else's is involved, which may draw random numbers."""
-        found = [part for part in (self.suite.prompt, *self.suite.scorers) if callable(part)]
-        return not all(_find_package(part) == __package__.partition(".")[0] for part in found)
+        packages = {_find_package(part) for part in _list_functions(self.suite.prompt, *self.suite.scorers)}
+        return not packages <= {__package__.partition(".")[0]}
 
 
 class Asker:
@@ -152,6 +152,15 @@ class Asker:
     def _seed(self, plan: Plan, seed: int) -> AbstractContextManager[None]:
         """Seed the global generators for code of a user's, so that what it draws depends on the sample alone."""
         return seeded(seed, f"suite {plan.suite.name!r}") if plan.draws else nullcontext()
+
+
+def _list_functions(*parts: object) -> Iterator[object]:
+    """Yield what can be called, and what is inside of partial functions."""
+    for part in parts:
+        if isinstance(part, partial):
+            yield from _list_functions(part.func, *part.args, *part.keywords.values())
+        elif callable(part):
+            yield part
 
 
 def _find_package(part: object) -> str:

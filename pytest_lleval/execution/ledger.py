@@ -185,7 +185,7 @@ def _read_entry(raw: Mapping[str, Any]) -> Entry:
     scores = tuple((intern(score["name"]), score["value"]) for score in raw["scores"])
     completion = raw.get("completion") or {}
     return Entry(
-        case=raw["case"],
+        case=intern(raw["case"]),
         epoch=raw["epoch"],
         scored=raw["outcome"] == "scored",
         value=scores[0][1] if scores else None,

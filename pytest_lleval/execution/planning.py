@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from sys import intern
 
 from ..core.contracts import Progress
 from ..core.errors import DatasetError, SuiteError
@@ -94,7 +95,8 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
         plans[name] = Plan(suite=chosen[0].suite, dataset=dataset)
         for model, label in labels.items():
             for sample in samples:
-                case_id = f"{name}::{_fit_node_id(sample.id)}[{label}]"
+                # reports, records and xdist's lists name it again and again
+                case_id = intern(f"{name}::{_fit_node_id(sample.id)}[{label}]")
                 cases.append(Case(id=case_id, suite=name, model=model, sample=sample))
     _refuse_twins(cases)
     return RunPlan(plans=plans, cases=tuple(cases))

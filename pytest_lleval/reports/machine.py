@@ -29,6 +29,7 @@ def encode_report(view: RunView) -> dict[str, Any]:
         "acknowledged": dict(view.acknowledged),
         "baseline": view.baseline,
         "wall_seconds": round(view.wall, 3),
+        "cpu_seconds": round(view.cpu, 3),
     }
     return {**report, "digest": digest_json(report)}
 

@@ -49,7 +49,7 @@ def _render_lines(view: RunView) -> Iterator[Line]:
     yield from render_trust(view.verdicts, view.further, view.acknowledged)
     if view.baseline:
         yield Line(f"baseline {view.baseline}")
-    yield Line(f"wall     {format_duration(view.wall)} ({view.wall:.1f} s, start-up included)")
+    yield Line(f"wall     {format_duration(view.wall)} ({view.wall:.1f} s, start-up included), processor time {view.cpu:.1f} s")
     yield Line(f"run      {view.directory}")
 
 

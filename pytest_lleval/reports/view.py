@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..analysis.summary import SuiteSummary, summarise_run
 from ..core.canonical import canonical_prompt
 from ..core.encoding import decode_identity, outline_record
+from ..core.errors import RunDirectoryError
 from ..core.records import BackendIdentity, Disclosure, Record, Verdict
 from ..disclosure.evidence import EvidenceBuilder, RunEvidence
 from ..disclosure.factors import judge_run
@@ -35,6 +36,8 @@ class RunView(NamedTuple):
     datasets: Sequence[Mapping[str, Any]]
     #: seconds of all the run's sessions, start-up included
     wall: float
+    #: seconds of processor time of all its processes here, without model servers
+    cpu: float
     directory: str
     #: the run that this one was compared with
     baseline: str | None = None
@@ -96,12 +99,14 @@ class RunReader:
         )
 
     def _look_up(self, model: str, sample: str, epoch: int) -> Mapping[str, Any] | None:
+        found = None
         for record in read_journal(self.run):
             if (record.model, f"{record.suite}::{record.sample}", record.epoch) == (model, sample, epoch):
                 trace = record.completion and record.completion.trace
                 altered = trace.altered.get("prompt") if trace else None
-                return altered or (canonical_prompt(record.request) if record.request else None)
-        return None
+                # a resumed run asks failed epochs again: the last one counts
+                found = altered or (canonical_prompt(record.request) if record.request else found)
+        return found
 
 
 def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None = None) -> RunView:
@@ -117,10 +122,12 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
     known = [Disclosure(**raw) for raw in manifest["disclosures"]]
     if baseline is None and manifest.get("baseline"):
         baseline = Path(manifest["baseline"])
-        if not (baseline / MANIFEST).is_file():
-            known.append(_disclose_gone(baseline))
+        before, problem = _read_earlier(baseline)
+        if problem:
+            known.append(Disclosure(factor="D", severity="warning", message=problem))
             baseline = None
-    before = RunReader(baseline).finish()[1] if baseline else None
+    else:
+        before = RunReader(baseline).finish()[1] if baseline else None
     metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}
     judgement = judge_run(
         seen,
@@ -137,14 +144,20 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         acknowledged=manifest["settings"].get("acknowledged", {}),
         datasets=manifest["suites"],
         wall=sum(session["ended"] - session["started"] for session in manifest["sessions"]),
+        cpu=sum(float(session.get("cpu", 0.0)) for session in manifest["sessions"]),
         directory=str(run),
         baseline=str(baseline) if baseline else None,
     )
 
 
-def _disclose_gone(baseline: Path) -> Disclosure:
-    message = f"the baseline {baseline} is gone: nothing was compared with it"
-    return Disclosure(factor="D", severity="warning", message=message)
+def _read_earlier(baseline: Path) -> tuple[RunEvidence | None, str]:
+    """Return what was seen of the run this one was compared with, or why it cannot be read any more."""
+    if not (baseline / MANIFEST).is_file():
+        return None, f"the baseline {baseline} is gone: nothing was compared with it"
+    try:
+        return RunReader(baseline).finish()[1], ""
+    except RunDirectoryError as error:
+        return None, f"the baseline cannot be read: nothing was compared with it ({error})"
 
 
 def _join_workers(run: RunEvidence) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_parts import MOCK, MOCK_NOTE, describe_suite, make_completion, make_identity, make_record, write_run
 
-from pytest_lleval.core.records import BackendIdentity, Disclosure, Record, Score, Timing, Usage
+from pytest_lleval.core.records import BackendIdentity, Disclosure, Record, Score, Timing, Usage, Verdict
+from pytest_lleval.disclosure.verdicts import FACTOR_TITLES, make_verdict
 from pytest_lleval.reports.escaping import escape_text
-from pytest_lleval.reports.terminal import render_run
+from pytest_lleval.reports.terminal import Line, render_run, render_trust
 from pytest_lleval.reports.view import load_view
 
 EVIL = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u2028\u202e\ud800"
@@ -19,10 +20,10 @@ TRUST = [
     "trustworthy: no (F1 unverified, F3 unverified, E unverified)",
     "F1 prompt       unverified nobody saw the prompts of openai/m (they leave inside a function)",
     "F2 model        clean      every answer came from the model asked for: 'm-2026'",
-    "F3 backend      unverified openai/m is a function that opened no connection and started no process; whether a model "
-    "stands behind it cannot be seen",
-    "F4 tokens       clean      openai/m: reported tokens are what text of this size has (prompts 2.5, answers 2.0 times "
-    "the approximation: a token a word, a mark, 2 digits, 6 further letters, 1.5 signs of other scripts)",
+    "F3 backend      unverified openai/m is a function that opened no connection and started no process; whether a "
+    "model stands behind it cannot be seen",
+    "F4 tokens       clean      openai/m: reported tokens are what text of this size has (prompts 2.5, answers 2.0 "
+    "times the approximation: a token a word, a mark, 2 digits, 6 further letters, 1.5 signs of other scripts)",
     "F5 time         clean      every call was timed from before its request was sent to its last byte, waiting and "
     "retries included",
     "E  environment  unverified no samples of the machine were taken",
@@ -67,7 +68,7 @@ def test_a_summary_says_who_answered_what_and_how_well(tmp_path: Path) -> None:
         "",
         *TRUST,
         "",
-        "wall     1 min 05 s (65.2 s, start-up included)",
+        "wall     1 min 05 s (65.2 s, start-up included), processor time 0.0 s",
         f"run      {tmp_path / 'run'}",
     ]
 
@@ -149,10 +150,14 @@ def test_nothing_that_others_choose_reaches_the_terminal_raw(
 ) -> None:
     records, parts = make_evil_run(text)
     for line in render(tmp_path_factory.mktemp("x"), records, **parts):
-        line.encode()
-        assert len(line.splitlines()) <= 1
-        assert "\u202e" not in line
-        assert all(ord(letter) >= 32 and not 0x7F <= ord(letter) <= 0x9F for letter in line)
+        check_harmless(line)
+
+
+def check_harmless(line: str) -> None:
+    line.encode()
+    assert len(line.splitlines()) <= 1
+    assert "\u202e" not in line
+    assert all(ord(letter) >= 32 and not 0x7F <= ord(letter) <= 0x9F for letter in line)
 
 
 def test_escapes_are_spelled_out_and_the_rest_stays() -> None:
@@ -161,3 +166,89 @@ def test_escapes_are_spelled_out_and_the_rest_stays() -> None:
     assert escape_text("a\nb\tc") == "a\\nb\\tc"
     assert escape_text("a\nb\x9b", keep="\n") == "a\nb\\x9b"
     assert escape_text("\ud800\u202e") == "\\ud800\\u202e"
+
+
+def judge(**findings: list[Disclosure]) -> list[Verdict]:
+    """Six verdicts, clean but for the findings by factor."""
+    return [make_verdict(factor, findings.get(factor, ()), clean="all well") for factor in FACTOR_TITLES]
+
+
+def tell(
+    verdicts: list[Verdict], further: tuple[Disclosure, ...] = (), acknowledged: dict[str, str] | None = None
+) -> list[Line]:
+    return list(render_trust(verdicts, further, acknowledged or {}))
+
+
+def find(factor: str, severity: str, message: str) -> Disclosure:
+    return Disclosure(factor=factor, severity=severity, message=message)
+
+
+def test_numbers_of_six_clean_factors_are_trustworthy() -> None:
+    lines = tell(judge())
+    assert lines[0] == Line("trustworthy: yes", {"green": True})
+    assert [line.text for line in lines[1:-1]] == [
+        "F1 prompt       clean      all well",
+        "F2 model        clean      all well",
+        "F3 backend      clean      all well",
+        "F4 tokens       clean      all well",
+        "F5 time         clean      all well",
+        "E  environment  clean      all well",
+    ]
+    assert not any(line.markup for line in lines[1:])
+
+
+def test_the_factors_that_are_not_clean_are_named_with_what_they_are() -> None:
+    verdicts = judge(F2=[find("F2", "warning", "an alias")])
+    verdicts[3] = make_verdict("F4", (), clean="", unverified="no tokens")
+    lines = tell(verdicts)
+    assert lines[0] == Line("trustworthy: no (F2 flagged, F4 unverified)", {"yellow": True})
+    assert lines[2] == Line("F2 model        flagged    an alias", {"yellow": True})
+    assert lines[4] == Line("F4 tokens       unverified no tokens", {"yellow": True})
+
+
+def test_every_finding_is_shown_once_the_gravest_as_the_verdict() -> None:
+    findings = [find("F3", "note", "cached"), find("F3", "warning", "fast"), find("F3", "critical", "a mock")]
+    lines = tell(judge(F3=findings))
+    assert lines[3:6] == [
+        Line("F3 backend      flagged    a mock (and 1 more)", {"red": True, "bold": True}),
+        Line("                warning    fast", {"yellow": True}),
+        Line("                note       cached", {}),
+    ]
+
+
+def test_a_note_of_a_clean_factor_is_shown_below_it() -> None:
+    lines = tell(judge(F5=[find("F5", "note", "3 requests failed")]))
+    assert [line.text for line in lines[5:7]] == [
+        "F5 time         clean      all well",
+        "                note       3 requests failed",
+    ]
+    assert lines[0].text == "trustworthy: yes"
+
+
+def test_what_was_acknowledged_is_shown_with_its_reason_and_stays() -> None:
+    verdicts = judge(F3=[find("F3", "critical", "a mock")])
+    further = (find("D", "warning", "a subset"), find("S", "note", "seeds"))
+    texts = [line.text for line in tell(verdicts, further, {"F3": "on purpose", "D": "a quick look", "F1": "unused"})]
+    assert texts[0] == "trustworthy: no (F3 flagged)"
+    at = texts.index("F3 backend      flagged    a mock")
+    assert texts[at + 1] == "                acknowledged: on purpose"
+    at = texts.index("D  dataset      warning    a subset")
+    assert texts[at + 1] == "                acknowledged: a quick look"
+    assert texts[at + 2] == "S  seeds        note       seeds"
+
+
+def test_each_number_carries_the_factors_that_are_flagged(tmp_path: Path) -> None:
+    records = [answer_as(make_identity(), "a"), make_record("b", completion=make_completion(model="another"))]
+    (accuracy,) = [line for line in render(tmp_path, records) if line.startswith("accuracy")]
+    assert accuracy.endswith("  [F2]")
+    (accuracy,) = [line for line in render(tmp_path / "b", records[:1]) if line.startswith("accuracy")]
+    assert "[F" not in accuracy
+
+
+@given(text=ANYTHING)
+@settings(max_examples=30, deadline=None)
+def test_no_reason_reaches_the_terminal_raw(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    run = write_run(tmp_path_factory.mktemp("x") / "run", [make_record("a")], disclosures=[find("D", "warning", text)])
+    view = load_view(run)._replace(acknowledged={"D": text, "F3": text}, baseline=text)
+    for line in render_run(view):
+        check_harmless(line.text)
