@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..providers.canary import is_proof
-from .answers import find_constant, find_repeated, find_stale
+from .answers import find_constant, find_fallback, find_frame, find_repeated, find_stale
 from .evidence import Evidence, RunEvidence, warn
 from .functions import judge_function
 from .verdicts import make_verdict
@@ -57,6 +57,8 @@ def _judge_one(run: RunEvidence, identity: BackendIdentity, rows: Evidence) -> t
         *_find_no_connection(identity, rows),
         *_read_probes(identity),
         *find_constant(identity, rows, reads_prompts=_reads_prompts(identity, rows)),
+        *find_frame(identity, rows),
+        *find_fallback(identity, rows),
         *find_repeated(identity, rows),
         *find_stale(identity, rows),
         *_find_implausible(identity, rows),
@@ -69,14 +71,24 @@ def _judge_one(run: RunEvidence, identity: BackendIdentity, rows: Evidence) -> t
     opened = int(_sum(rows, "opened"))
     if not _reads_prompts(identity, rows):
         return "", f"{identity.spec}: nothing shows that its answers depend on what it is asked", findings
+    if _was_watched(rows) and not opened and not int(_sum(rows, "processes")):
+        doubt = f"{identity.spec}: its provider was seen to open no connection and to start no process"
+        return "", doubt, findings
     proof = f"{identity.spec}: {len(rows):,} answers over {opened:,} connections, from something that reads its prompts"
     return proof, "", findings
+
+
+def _was_watched(rows: Evidence) -> bool:
+    """Tell whether a provider of somebody else's was looked at from outside, because it shows no request itself."""
+    import numpy as np
+
+    return bool(np.isfinite(rows["opened"]).any()) and not np.isfinite(rows["sent"]).any()
 
 
 def _sum(rows: Evidence, column: str) -> float:
     import numpy as np
 
-    return float(np.nansum(rows[column]))
+    return float(np.nansum(rows[column], dtype=np.float64))
 
 
 def _list_probes(identity: BackendIdentity) -> Iterator[dict[str, Any]]:

@@ -107,7 +107,8 @@ def _count_truncated(records: Sequence[Record]) -> list[Disclosure]:
         return []
     many = "1 answer was" if len(cut) == 1 else f"{len(cut)} answers were"
     message = f"{many} cut off by the token limit before an answer was found in it, and counted as wrong"
-    return [Disclosure(factor="A", severity="warning", message=message, evidence={"first": cut[0].sample})]
+    first = min(record.sample for record in cut)
+    return [Disclosure(factor="A", severity="warning", message=message, evidence={"first": first})]
 
 
 def _find_uniform(run: RunEvidence) -> list[Disclosure]:

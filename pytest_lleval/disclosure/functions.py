@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.records import BackendIdentity, Disclosure
 from ..providers.canary import is_proof
-from .answers import find_constant
+from .answers import find_constant, find_frame
 from .evidence import Evidence, warn
 
 __all__ = ["judge_function"]
@@ -34,8 +34,18 @@ def judge_function(identity: BackendIdentity, rows: Evidence) -> tuple[str, str,
     told = [probe for probe in probes if not probe["empty"]]
     if len(told) > 1 and all(probe["echoed"] for probe in told):
         findings.append(warn("F3", f"{identity.spec}: it gives questions back as answers: an echo, not a model"))
+    findings += find_frame(identity, rows)
     did = _describe(opened, started, int(np.nansum(rows["files"])))
-    if not opened and not started and (claims := _list_claims(identity, rows)):
+    claims = _list_claims(identity, rows)
+    if claims and len(told) > 1 and not any(probe["repeated"] for probe in told):
+        said = " and ".join(repr(probe["text"][:40]) for probe in told[:2])
+        message = (
+            f"{identity.spec}: it claims {', '.join(claims)}, but asked {len(told)} times before the run to repeat a "
+            f"number, it answered {said}: its answers do not depend on what it is asked"
+        )
+        said_all = [probe["text"] for probe in told]
+        findings.append(warn("F3", message, {"claims": claims, "answers": said_all}, "critical"))
+    if not opened and not started and claims:
         cpu = float(np.nanmedian(rows["cpu"])) if np.isfinite(rows["cpu"]).any() else None
         if cpu is not None and cpu < _COMPUTING:
             message = (

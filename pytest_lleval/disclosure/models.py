@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from .evidence import Evidence, RunEvidence, warn
+from .groups import find_group
 from .verdicts import make_verdict
 
 __all__ = ["judge_models"]
@@ -31,6 +32,7 @@ def judge_models(run: RunEvidence, baseline: RunEvidence | None = None) -> Verdi
         findings += [found for found in identity.disclosures if found.factor == "F2"]
         findings += _find_others(identity, served)
         findings += _find_changes(identity, rows)
+        findings += _find_tokenizers(identity, run.rows.of_model(identity.spec))
         if _says_nothing(identity, served):
             silent.append(identity.spec)
         if baseline is not None:
@@ -79,6 +81,17 @@ def _find_changes(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclos
         named = ", ".join(f"{kind!r} {count} times" for kind, count in kinds.items())
         message = f"{identity.spec}: different servers answered: response ids begin with {named}"
         yield warn("F2", message, kinds)
+
+
+def _find_tokenizers(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclosure]:
+    """Models of two families count the same text differently, whatever they are called."""
+    group = find_group(rows)
+    if group is not None and group.multiplies:
+        message = (
+            f"{identity.spec}: {group.prompts:,} of {group.of:,} prompts were counted about {group.more:.0f} tokens "
+            "higher than others of their size, the longer the more: another model, with another tokenizer, answers some"
+        )
+        yield warn("F2", message, {"prompts": group.prompts, "of": group.of, "tokens": round(group.more)})
 
 
 def _spread(rows: Evidence, column: str) -> dict[str, list[str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = ["describe_difference", "name_cause"]
@@ -13,8 +14,10 @@ _TEMPLATE = re.compile(r"<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>|<s>|</s>|<start_of_t
 _PIECES = re.compile(r"\w+|[^\w\s]|\s+")
 _MOST_LINES = 12
 _MOST_CHARACTERS = 200
-#: longer prompts are compared by lines alone: comparing pieces takes the square of their number
-_MOST_PIECES = 4000
+#: lines beyond the first that differs; the rest would not be shown
+_MOST_COMPARED = 200
+#: pairs of equal pieces in what differs; comparing more takes minutes
+_MOST_PAIRS = 20_000
 
 
 def name_cause(wanted: Mapping[str, Any], sent: Mapping[str, Any]) -> str:
@@ -86,28 +89,38 @@ def _join(prompt: Mapping[str, Any]) -> str:
 
 
 def _diff_lines(before: str, after: str) -> list[str]:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "wanted", "sent", n=1, lineterm="")
+    first, second = before.splitlines(), after.splitlines()
+    stop = _count_equal(first, second) + _MOST_COMPARED
+    lines = difflib.unified_diff(first[:stop], second[:stop], "wanted", "sent", n=1, lineterm="")
     return [line[:_MOST_CHARACTERS] for line, _ in zip(lines, range(_MOST_LINES), strict=False)]
 
 
 def _diff_tokens(before: str, after: str) -> dict[str, Any]:
     """Count the words, marks and spaces that were added and left out, and show the first place."""
     first, second = _PIECES.findall(before), _PIECES.findall(after)
-    if max(len(first), len(second)) > _MOST_PIECES:
-        return {"wanted": len(first), "sent": len(second)}
+    found: dict[str, Any] = {"wanted": len(first), "sent": len(second)}
+    at = _count_equal(first, second)
+    first, second = first[at:], second[at:]
+    if same := _count_equal(first[::-1], second[::-1]):
+        first, second = first[:-same], second[:-same]
+    times = Counter(second)
+    if sum(times[piece] for piece in first) > _MOST_PAIRS:
+        return found
     matcher = difflib.SequenceMatcher(a=first, b=second, autojunk=False)
     changes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
-    found: dict[str, Any] = {
-        "wanted": len(first),
-        "sent": len(second),
-        "left_out": sum(stop - start for _, start, stop, _, _ in changes),
-        "added": sum(stop - start for _, _, _, start, stop in changes),
-    }
+    found["left_out"] = sum(stop - start for _, start, stop, _, _ in changes)
+    found["added"] = sum(stop - start for _, _, _, start, stop in changes)
     if changes:
         _, start, stop, other, other_stop = changes[0]
         found["first"] = {
-            "at": start,
+            "at": at + start,
             "wanted": "".join(first[start:stop])[:_MOST_CHARACTERS],
             "sent": "".join(second[other:other_stop])[:_MOST_CHARACTERS],
         }
     return found
+
+
+def _count_equal(first: Sequence[str], second: Sequence[str]) -> int:
+    """Return how many elements both begin with."""
+    pairs = zip(first, second, strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(first), len(second)))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.records import BackendIdentity, Disclosure, Verdict
+from ..core.records import BackendIdentity, Disclosure, Severity, Verdict
 from .evidence import Evidence, RunEvidence, warn
 from .verdicts import make_verdict
 
@@ -19,6 +19,8 @@ _LEAST_TRIP = 1e-3
 _FEW = 0.05
 _LEAST_START = 0.5
 _START_SHARE = 0.1
+#: the first call of a function in so many times the longest of the others has done something else
+_FIRST_TIMES = 3.0
 _SLEPT_SECONDS = 2.0
 
 
@@ -105,6 +107,9 @@ def _find_impossible(identity: BackendIdentity, rows: Evidence) -> Iterator[Disc
         )
         yield warn("F5", message, {"answers": sooner, "least": float(spent.min()), "round_trip": trip})
     parts = np.nan_to_num(rows["first_byte"])
+    if (stopped := int((total == 0).sum())) and stopped > _FEW * len(rows):
+        message = f"{identity.spec}: {stopped:,} of {len(rows):,} answers took no time: somebody stopped the clock"
+        yield warn("F5", message, {"answers": stopped})
     wrong = (total < 0) | (parts < 0) | (rows["queued"] < 0)
     wrong |= (parts > total + _CLOCK_SECONDS) & ~(rows["failures"] > 0)
     if wrong.any():
@@ -121,6 +126,7 @@ def _find_left_out(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclo
     imported: Any = identity.evidence.get("imported", {})
     seconds, started = float(imported.get("seconds", 0.0)), int(imported.get("processes", 0))
     calls = float(np.nansum(rows["total"]))
+    yield from _find_first(identity, rows)
     if started or (seconds > _LEAST_START and seconds > _START_SHARE * calls):
         did = f" and started {started:,} processes" if started else ""
         message = (
@@ -128,6 +134,27 @@ def _find_left_out(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclo
             f"(all calls together took {calls:.2f} s)"
         )
         yield warn("F5", message, {"seconds": seconds, "processes": started, "calls": calls})
+
+
+def _find_first(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclosure]:
+    """The first call of all is made before the run: what it starts and loads is in no call's time either."""
+    import numpy as np
+
+    probes: Any = identity.evidence.get("probes", ())
+    if not probes or not len(rows):
+        return
+    seconds, usual = float(probes[0]["seconds"] or 0.0), float(np.median(rows["total"]))
+    processes = int(probes[0].get("processes") or 0)
+    began = processes and not np.nansum(rows["processes"])
+    if began or (seconds > _LEAST_START and seconds > _FIRST_TIMES * float(rows["total"].max())):
+        did = f" and started {processes:,} processes" if began else ""
+        message = (
+            f"{identity.spec}: its first call, before the run, took {seconds:.2f} s{did}, the others {usual:.2f} s: "
+            "what it began with is in no call's time"
+        )
+        # a server that loads its model when it is first asked is nobody's clock
+        severity: Severity = "warning" if identity.url is None else "note"
+        yield warn("F5", message, {"seconds": seconds, "processes": processes, "usual": usual}, severity)
 
 
 def _find_sleep(run: RunEvidence) -> Iterator[Disclosure]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..providers.counting import APPROXIMATION
 from .evidence import Evidence, RunEvidence, warn
+from .token_patterns import find_prompt_inside, find_rate, find_running_sum, find_step
 from .verdicts import make_verdict
 
 __all__ = ["judge_tokens"]
@@ -56,9 +57,9 @@ def judge_tokens(run: RunEvidence) -> Verdict:
         if identity.kind == "mock" or not len(rows):
             doubts.append(f"{identity.spec}: no tokens of this run to count")
             continue
-        silent = [side.name for side in _SIDES if not own[side.name]["reported"]]
+        silent = [f"{side.name}s" for side in _SIDES if not own[side.name]["reported"]]
         if silent:
-            doubts.append(f"{identity.spec} reports no tokens of its {' and '.join(silent)}s")
+            doubts.append(f"{identity.spec} reports no tokens of its {' and '.join(silent)}")
         for side in _SIDES:
             findings += _judge_side(identity, rows, side, tokenizer)
         proofs.append(_describe_proof(identity, own, tokenizer))
@@ -108,11 +109,14 @@ def _judge_side(identity: BackendIdentity, rows: Evidence, side: _Side, tokenize
         unit, share = other
         message = f"{name} are its {unit}: {reported[known].sum():,.0f} {unit} are {_tell_tokens(rows, side)}"
         yield warn("F4", message, {"unit": unit, "share": share}, "critical")
-    elif found := _find_constant(rows, side):
-        yield warn("F4", f"{name} are {found:,.0f} for texts of every size", {"tokens": found})
+    elif number := _find_constant(rows, side):
+        yield warn("F4", f"{name} are {number:,.0f} for texts of every size", {"tokens": number})
     else:
-        yield from _compare_counts(rows, side, name, tokenizer)
-        yield from _compare_estimate(rows, side, name)
+        found = [*_compare_counts(rows, side, name, tokenizer), *_compare_estimate(rows, side, name)]
+        yield from found
+        if all(finding.severity == "note" for finding in found) and (pattern := _find_pattern(rows, side)):
+            said, evidence = pattern
+            yield warn("F4", f"{name} {said}", evidence)
     if side.name == "prompt" and (rows["cached_tokens"] > rows["input_tokens"]).any():
         yield warn("F4", f"{identity.spec}: it reports more tokens from its prompt cache than prompts have")
 
@@ -162,6 +166,29 @@ def _find_constant(rows: Evidence, side: _Side) -> float | None:
     return float(reported[keep][0]) if size[keep].max() > 2 * size[keep].min() + 16 else None
 
 
+def _find_pattern(rows: Evidence, side: _Side) -> tuple[str, dict[str, Any]] | None:
+    """Return in words, and as evidence, how the numbers were computed from something else than tokens."""
+    import numpy as np
+
+    columns = [rows[name] for name in (side.reported, side.estimate, *side.units.values(), "input_tokens")]
+    known = np.isfinite(np.stack(columns)).all(axis=0)
+    if not known.any():
+        return None
+    reported, own = rows[side.reported][known], rows[side.estimate][known]
+    for unit, column in side.units.items():
+        rate = find_rate(reported, rows[column][known], own, words=unit == "words")
+        if rate is not None:
+            return f"follow its {unit}: one of {rate:.3g} each", {"unit": unit, "rate": rate}
+    if step := find_step(reported, own):
+        return f"come in steps of {step:,}: they are rounded, or multiplied", {"step": step}
+    came = (rows["started"] + np.nan_to_num(rows["queued"]) + rows["total"])[known]
+    if find_running_sum(reported, came, own):
+        return "grow from call to call, whatever the text: they are a sum of the run", {"last": float(reported.max())}
+    if side.name == "answer" and find_prompt_inside(reported, rows["input_tokens"][known], own):
+        return "have those of its prompts in them", {"reported": float(reported.sum()), "own": float(own.sum())}
+    return None
+
+
 def _compare_counts(rows: Evidence, side: _Side, name: str, tokenizer: str) -> Iterator[Disclosure]:
     """Compare with our own counts, which there are of a few calls."""
     import numpy as np
@@ -171,7 +198,8 @@ def _compare_counts(rows: Evidence, side: _Side, name: str, tokenizer: str) -> I
     rest = np.abs(reported[both] - counted[both])
     off = rest > np.maximum(_EXACT_TOKENS, _EXACT_SHARE * counted[both])
     if off.sum() > 0.1 * both.sum():
-        at = int(np.argmax(rest))
+        # of those that are off most the longest, whichever came first
+        at = int(np.lexsort((counted[both], rest))[-1])
         message = (
             f"{name} disagree with the {tokenizer} in {int(off.sum()):,} of {int(both.sum()):,}: "
             f"{reported[both][at]:,.0f} against {counted[both][at]:,.0f}"

@@ -50,9 +50,10 @@ def make_verdict(
 def sort_findings(findings: Iterable[Disclosure]) -> tuple[Disclosure, ...]:
     """Return findings without repeats, the gravest first."""
     unique: dict[tuple[str, str], Disclosure] = {}
-    for finding in findings:
+    # of those that read alike the gravest is kept
+    for finding in sorted(findings, key=lambda finding: GRAVITY[finding.severity]):
         unique.setdefault((finding.factor, finding.message), finding)
-    return tuple(sorted(unique.values(), key=lambda finding: GRAVITY[finding.severity]))
+    return tuple(unique.values())
 
 
 def find_unacknowledged(findings: Iterable[Disclosure], acknowledged: Mapping[str, str]) -> list[Disclosure]:

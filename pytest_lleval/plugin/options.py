@@ -171,6 +171,8 @@ def read_settings(config: pytest.Config) -> Settings:
         resume=read.one("resume", str),
         dry_run=bool(read.value("dry-run")),
     )
+    if settings.check_seed and settings.cache == "only":
+        raise UsageError("--lleval-check-seed asks the model twice, --lleval-cache=only never: leave one of them out")
     if settings.resume is not None and settings.run_dir is not None:
         raise UsageError("--lleval-resume goes on in the directory of its run: leave --lleval-run-dir out")
     return settings

@@ -18,7 +18,17 @@ from ..core.records import Completion, Generation, Message, Request, RequestKind
 __all__ = ["add_system", "describe_answer", "has_repeated", "is_proof", "make_probe", "renew_probe"]
 
 _NUMBER = re.compile(r"\d{4,}")
-_SYSTEM = "You are an assistant."
+#: a conversation in words that are one token each to most tokenizers; what is left out or put in shows in its count
+_SYSTEM = (
+    "You are here to help people with small tasks. Read what they ask, do what they say, and say no more than that. "
+    "If a number is in what they ask, give back the number as it is, with no other words, marks or lines around it. "
+    "If there is no number, say that there is none."
+)
+_SHOT = (
+    "Here is a note I found in an old book: the road to the town goes along the river, past the house of the doctor, "
+    "and then over the hill to the sea. Below it is a number that I would like to have from you now, as it is. "
+    "Repeat this number: {number}"
+)
 
 
 def make_probe(kind: RequestKind, generation: Generation) -> Request:
@@ -36,8 +46,10 @@ def renew_probe(probe: Request) -> Request:
 
 
 def add_system(probe: Request) -> Request:
-    """Return a chat probe with a system prompt of its own, so that nothing in it is the template's choice."""
-    return replace(probe, messages=(Message(role="system", content=_SYSTEM), *probe.messages))
+    """Return a chat probe with a system prompt and a turn before it, so that nothing in it is the template's choice."""
+    number = str(1000 + secrets.randbelow(9000))
+    shot = (Message(role="user", content=_SHOT.format(number=number)), Message(role="assistant", content=number))
+    return replace(probe, messages=(Message(role="system", content=_SYSTEM), *shot, *probe.messages))
 
 
 def has_repeated(probe: Request, completion: Completion) -> bool:
@@ -59,8 +71,8 @@ def describe_answer(probe: Request, completion: Completion) -> dict[str, Any]:
         "prompt": canonical_prompt(probe),
         "text": completion.text[:200],
         "repeated": has_repeated(probe, completion),
-        # whoever gives the whole question back has not answered it
-        "echoed": len(completion.text) > len(asked) // 2 and completion.text.strip() == asked.strip(),
+        # whoever gives the whole question back, in whatever frame, has not answered it
+        "echoed": asked.strip() in completion.text,
         # thought up to its limit, or says nothing: no evidence either way
         "empty": not completion.text.strip(),
         "input_tokens": completion.usage.input_tokens,
@@ -68,6 +80,7 @@ def describe_answer(probe: Request, completion: Completion) -> dict[str, Any]:
         "seconds": round(completion.timing.total, 6),
         "connect": completion.timing.connect,
         "opened": completion.trace.opened if completion.trace else None,
+        "processes": completion.trace.processes if completion.trace else None,
         "model": completion.model,
         "fingerprint": completion.fingerprint,
     }

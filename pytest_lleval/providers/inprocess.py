@@ -89,7 +89,7 @@ class CallableProvider:
         total = time.perf_counter() - started
         if isinstance(result, str):
             result = Completion(text=result, model=self._spec.model, stop_reason="stop", timing=Timing(total=total))
-        if isinstance(result, Completion):
+        if isinstance(result, Completion) and isinstance(result.text, str):
             # what the function says of its time is kept for the engine to compare with its own clock
             return replace(result, trace=_trace_function(seen), timing=_complete_timing(result.timing, total))
         raise CallError(

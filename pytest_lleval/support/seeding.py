@@ -68,6 +68,8 @@ def seeded(seed: int, place: str) -> Iterator[None]:
     :param seed: for all of them
     :param place: who is answerable for what happens inside, for `RESEEDED`
     """
+    # a function that imports it itself would draw from an unseeded generator the first time
+    importlib.import_module("numpy.random")
     states = [(module, setter, getattr(module, getter)()) for module, getter, setter in _find_states()]
     _watch()
     token = _PLACE.set(place)

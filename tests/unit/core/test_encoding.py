@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_lleval.core.encoding import decode_identity, dump_record, encode_identity, load_record
+from pytest_lleval.core.encoding import (
+    decode_completion,
+    decode_identity,
+    dump_record,
+    encode_completion,
+    encode_identity,
+    encode_verdict,
+    load_record,
+    outline_record,
+)
 from pytest_lleval.core.errors import RunDirectoryError
 from pytest_lleval.core.records import (
     BackendIdentity,
@@ -16,12 +25,36 @@ from pytest_lleval.core.records import (
     Record,
     Request,
     Score,
+    SeedCheck,
     Timing,
     TokenLogprob,
+    Trace,
     Usage,
+    Verdict,
 )
 
 anything = st.text(st.characters(codec=None), max_size=20)
+numbers = st.one_of(st.none(), st.integers(0, 2**60))
+seconds = st.one_of(st.none(), st.floats(0, 1e9))
+TRACES = st.builds(
+    Trace,
+    prompt=st.one_of(st.none(), anything),
+    altered=st.dictionaries(st.sampled_from(["prompt", "sampling"]), st.dictionaries(anything, anything, max_size=2)),
+    sent=numbers,
+    received=numbers,
+    opened=numbers,
+    peers=st.lists(anything, max_size=3).map(tuple),
+    processes=numbers,
+    files=numbers,
+    cpu=seconds,
+    claimed=seconds,
+    created=seconds,
+    computed_tokens=numbers,
+    computed_seconds=seconds,
+    counted_input=numbers,
+    counted_output=numbers,
+)
+CHECKS = st.builds(SeedCheck, same_text=st.booleans(), logprob_difference=seconds, text=anything)
 
 
 def make_record(text: str = "B", **changes: object) -> Record:
@@ -80,3 +113,59 @@ def test_an_identity_survives_json() -> None:
         disclosures=(Disclosure(factor="F2", severity="note", message="an alias", evidence={"served": "m"}),),
     )
     assert decode_identity(json.loads(json.dumps(encode_identity(identity)))) == identity
+
+
+@given(trace=TRACES, check=st.one_of(st.none(), CHECKS), flags=st.lists(anything, max_size=3).map(tuple))
+@settings(deadline=None)
+def test_what_was_seen_of_a_call_survives_the_journal(
+    trace: Trace, check: SeedCheck | None, flags: tuple[str, ...]
+) -> None:
+    completion = Completion(text="B", model="m", trace=trace)
+    record = make_record(completion=completion, seed_check=check, flags=flags)
+    assert load_record(dump_record(record)) == record
+    # the response cache goes the same way
+    assert decode_completion(json.loads(json.dumps(encode_completion(completion)))) == completion
+
+
+def test_what_nobody_saw_takes_no_room() -> None:
+    assert "trace" not in encode_completion(Completion(text="", model="m"))
+    assert encode_completion(Completion(text="", model="m", trace=Trace(opened=0)))["trace"] == {"opened": 0}
+    line = dump_record(make_record())
+    assert "seed_check" not in line
+    assert "flags" not in line
+
+
+@given(text=anything, trace=TRACES, check=st.one_of(st.none(), CHECKS))
+@settings(deadline=None)
+def test_an_outline_is_the_same_whether_it_is_made_or_read(text: str, trace: Trace, check: SeedCheck | None) -> None:
+    completion = Completion(text=text, model="m", trace=trace, response_id=text)
+    for record in (
+        make_record(text),
+        make_record(text, completion=completion, seed_check=check, flags=("F1",)),
+        make_record(text, outcome="unscored", cause="error", error=text, completion=None, scores=()),
+    ):
+        outline = outline_record(record)
+        assert outline == load_record(dump_record(record), outline=True)
+        assert outline_record(outline) == outline
+        assert (outline.seed_check, outline.flags) == (record.seed_check, record.flags)
+
+
+def test_an_outline_holds_nothing_that_was_asked_or_answered() -> None:
+    secret = "what was said"
+    completion = Completion(
+        text=secret, model="m", trace=Trace(prompt=secret), logprobs=(TokenLogprob(token=secret, logprob=0),)
+    )
+    failures = (FailedAttempt(error="gone"),)
+    assert secret not in dump_record(outline_record(make_record(secret, completion=completion, failures=failures)))
+
+
+def test_a_verdict_is_written_with_all_its_findings_and_evidence() -> None:
+    found = Disclosure(factor="F1", severity="critical", message="altered", evidence={"prompts": 3})
+    verdict = Verdict(factor="F1", state="flagged", message="altered", disclosures=(found,), evidence={"seen": 4})
+    assert json.loads(json.dumps(encode_verdict(verdict))) == {
+        "factor": "F1",
+        "state": "flagged",
+        "message": "altered",
+        "disclosures": [{"factor": "F1", "severity": "critical", "message": "altered", "evidence": {"prompts": 3}}],
+        "evidence": {"seen": 4},
+    }

@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lleval.core.errors import UsageError
+from pytest_lleval.core.errors import UnknownNameError, UsageError
 from pytest_lleval.core.settings import (
+    ACKNOWLEDGEABLE,
     Limit,
     ModelSpec,
     Settings,
+    parse_acknowledgements,
     parse_arguments,
     parse_limit,
     parse_model,
@@ -24,6 +26,8 @@ def test_settings_survive_the_way_to_a_worker() -> None:
         limit=Limit(start=1, stop=3),
         sample_ids=("a/*",),
         temperature=0.5,
+        acknowledged={"F3": "a mock on purpose"},
+        baseline="yesterday",
     )
     assert Settings.decode(json.loads(json.dumps(settings.encode()))) == settings
 
@@ -101,3 +105,32 @@ def test_arguments_are_pairs() -> None:
 
 def test_names_are_split_at_commas_once_each() -> None:
     assert split_names(["a, b", "b,c", ""]) == ("a", "b", "c")
+
+
+PLACE = "--lleval-acknowledge"
+
+
+def test_a_finding_is_acknowledged_with_a_reason() -> None:
+    values = ["F3: a mock, on purpose: see #12 ", "E:shared machine", "F3:again"]
+    assert parse_acknowledgements(PLACE, values) == {
+        "F3": "a mock, on purpose: see #12; again",
+        "E": "shared machine",
+    }
+    assert parse_acknowledgements(PLACE, []) == {}
+
+
+@given(st.sampled_from(ACKNOWLEDGEABLE), st.text(min_size=1).map(str.strip).filter(bool))
+def test_any_reason_for_any_factor_is_kept_as_it_was_written(factor: str, reason: str) -> None:
+    assert parse_acknowledgements(PLACE, [f"{factor}:{reason}"]) == {factor: reason}
+
+
+@pytest.mark.parametrize("value", ["F3", "F3:", "F3:  ", "F3 :"])
+def test_a_finding_is_not_acknowledged_without_a_reason(value: str) -> None:
+    with pytest.raises(UsageError, match=r"--lleval-acknowledge: .* has no reason; write it as F3:REASON"):
+        parse_acknowledgements(PLACE, [value])
+
+
+@pytest.mark.parametrize("value", ["F6:x", "f3:x", ":x", "", "F3,F4:x", "critical:x"])
+def test_a_factor_that_does_not_exist_cannot_be_acknowledged(value: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"--lleval-acknowledge: no factor is called .*F[1-5]"):
+        parse_acknowledgements(PLACE, [value])

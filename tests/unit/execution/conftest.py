@@ -15,6 +15,7 @@ from pytest_lleval.core.settings import ModelSpec, Settings
 from pytest_lleval.execution.asking import Asker, Plan
 from pytest_lleval.execution.calling import Backend, Caller
 from pytest_lleval.execution.concurrency import AdaptiveLimiter
+from pytest_lleval.execution.looks import Looks
 from pytest_lleval.execution.quota import QuotaClient
 from pytest_lleval.scoring.scorers import exact
 from pytest_lleval.suites.definition import Dataset, Suite
@@ -124,18 +125,21 @@ def make_asker(
     done: frozenset[tuple[str, int]] = frozenset(),
     changes: Mapping[str, object] | None = None,
     sink: Callable[[Record], None] | None = None,
+    looks: Looks | None = None,
+    backend: Mapping[str, Any] | None = None,
 ) -> Asker:
-    """An asker of the suite `s` with one model; `changes` are laid over the suite's fields."""
+    """An asker of the suite `s` with one model; `changes` are laid over the suite's fields, `backend` over its own."""
     values: dict[str, object] = {"name": "s", "version": "1", "dataset": (), "scorers": scorers or [exact()]}
     suite = Suite(**{**values, **(changes or {})})
     plan = Plan(suite=suite, dataset=Dataset(name="s", edition="inline", samples=()))
     return Asker(
         plans={"s": plan},
-        callers={MODEL.name: make_caller(provider, connections=connections)},
+        callers={MODEL.name: make_caller(provider, connections=connections, **(backend or {}))},
         settings=settings or Settings(suites=("s",), models=(MODEL,)),
         worker="gw3",
         done=done,
         sink=sink,
+        looks=looks,
     )
 
 

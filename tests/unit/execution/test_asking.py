@@ -1,15 +1,25 @@
 import asyncio
+import functools
+import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lleval.core.encoding import dump_record, load_record
-from pytest_lleval.core.errors import CallError, RefusedError
-from pytest_lleval.core.records import Case, Completion, Record, Request, Sample, Score
+from pytest_lleval.core.errors import BudgetError, CallError, RefusedError
+from pytest_lleval.core.records import Case, Completion, Message, Record, Request, Sample, Score, SeedCheck, Trace
 from pytest_lleval.core.settings import Settings
+from pytest_lleval.execution.asking import Plan
+from pytest_lleval.execution.looks import Looks
+from pytest_lleval.scoring.scorers import exact
+from pytest_lleval.suites.definition import Dataset, Suite
+from pytest_lleval.suites.gsm8k import gsm8k
+from pytest_lleval.suites.mmlu import mmlu
+from pytest_lleval.support import seeding
 
 from .conftest import MODEL, ScriptedProvider, make_asker, make_case
 
@@ -190,3 +200,156 @@ def test_a_case_that_is_no_longer_wanted_is_not_sent_when_its_turn_comes() -> No
     assert done[0].outcome == "scored"
     assert isinstance(given_up, asyncio.CancelledError)
     assert len(provider.requests) == 1
+
+
+def count_requests(provider: ScriptedProvider) -> list[str]:
+    return [request.messages[-1].content for request in provider.requests]
+
+
+def test_a_case_whose_seed_is_checked_is_asked_twice_and_the_others_once() -> None:
+    provider = ScriptedProvider()
+    cases = [make_case("one"), make_case("two")]
+    one, two = ask_all(make_asker(provider, looks=Looks(checked=frozenset({cases[0].id}))), cases)
+    assert (one.seed_check, two.seed_check) == (SeedCheck(same_text=True), None)
+    assert sorted(count_requests(provider)) == ["one?", "one?", "two?"]
+    first, second = (request for request in provider.requests if request.messages[-1].content == "one?")
+    assert first == second
+
+
+def test_a_backend_that_does_not_keep_its_seed_is_seen_and_its_first_answer_counts(case: Case) -> None:
+    answers = iter("AB")
+    looks = Looks(checked=frozenset({case.id}))
+    (record,) = ask_all(make_asker(ScriptedProvider(lambda _: next(answers)), looks=looks), [case])
+    assert record.seed_check == SeedCheck(same_text=False, text="B")
+    assert (record.completion.text, record.primary.value) == ("A", 1.0)
+
+
+@pytest.mark.parametrize("error", [CallError("HTTP 500"), BudgetError("used up"), KeyError("a bug")])
+def test_a_second_look_that_fails_costs_no_answer(case: Case, error: Exception) -> None:
+    left = ["A"]
+
+    def answer(_: Request) -> str:
+        if not left:
+            raise error
+        return left.pop()
+
+    looks = Looks(checked=frozenset({case.id}), counted=frozenset({case.id}))
+    (record,) = ask_all(make_asker(ScriptedProvider(answer), looks=looks), [case])
+    assert (record.outcome, record.seed_check, record.completion.text) == ("scored", None, "A")
+
+
+def test_every_epoch_of_a_checked_case_is_asked_twice_without_the_cache(case: Case) -> None:
+    class Cache:
+        must_find = False
+
+        def find(self, *_: object) -> Completion:
+            return Completion(text="from before", model="m", cached=True)
+
+    provider = ScriptedProvider()
+    looks = Looks(checked=frozenset({case.id}))
+    backend = {"cache": Cache(), "scope": "somebody"}
+    asker = make_asker(provider, looks=looks, settings=make_settings(epochs=2), backend=backend)
+    records = ask_all(asker, [case, make_case("other")])
+    assert [record.completion.cached for record in records] == [False, False, True, True]
+    assert len(provider.requests) == 4
+
+
+class Counting(ScriptedProvider):
+    async def count_tokens(self, request: Request) -> tuple[int, str]:
+        return 7, "words"
+
+    async def count_output(self, text: str) -> tuple[int, str]:
+        return 3, "words"
+
+
+def test_tokens_are_counted_by_ourselves_where_that_is_asked_for() -> None:
+    cases = [make_case("one"), make_case("two")]
+    one, two = ask_all(make_asker(Counting(), looks=Looks(counted=frozenset({cases[0].id}))), cases)
+    assert one.completion.trace == Trace(counted_input=7, counted_output=3)
+    assert two.completion.trace is None
+
+
+def test_answers_are_flagged_by_what_belongs_to_their_model_and_failures_are_not(case: Case) -> None:
+    looks = Looks(flag={MODEL.name: lambda completion: ("F2",) if completion.model == "served" else ()})
+    assert ask_all(make_asker(ScriptedProvider(), looks=looks), [case])[0].flags == ("F2",)
+    assert ask_all(make_asker(fail_with(CallError("gone")), looks=looks), [case])[0].flags == ()
+    assert ask_all(make_asker(ScriptedProvider()), [case])[0].flags == ()
+
+
+def prompt_of_a_user(sample: Sample, dataset: Dataset) -> list[Message]:
+    return [Message(role="user", content=f"{sample.input} {random.random()} {np.random.random()}")]
+
+
+class Drawing(Returning):
+    """A scorer that draws."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def __call__(self, sample: Sample, completion: Completion) -> Score:
+        return Score(name="drawing", value=(random.random() + float(np.random.random())) / 2)
+
+
+class Seeding(Returning):
+    """A scorer that seeds for itself."""
+
+    def __call__(self, sample: Sample, completion: Completion) -> Score:
+        random.seed(1)
+        return Score(name="seeding", value=1.0)
+
+
+@pytest.fixture
+def _forget_seeds() -> Iterator[None]:
+    seeding.RESEEDED.clear()
+    yield
+    seeding.RESEEDED.clear()
+    seeding.unwatch()
+
+
+def make_plan(**changes: object) -> Plan:
+    values = {"name": "s", "version": "1", "dataset": (), "scorers": [exact()]}
+    return Plan(suite=Suite(**{**values, **changes}), dataset=Dataset(name="s", edition="inline", samples=()))
+
+
+def test_only_parts_of_somebody_elses_may_draw() -> None:
+    assert not make_plan().draws
+    assert not any(Plan(suite=suite, dataset=make_plan().dataset).draws for suite in (mmlu(), gsm8k()))
+    assert make_plan(prompt=prompt_of_a_user).draws
+    assert make_plan(prompt=functools.partial(prompt_of_a_user)).draws
+    assert make_plan(scorers=[exact(), Drawing()]).draws
+    assert make_plan(scorers=[lambda *_: None]).draws
+
+
+@pytest.mark.usefixtures("_forget_seeds")
+@given(order=st.permutations([make_case(str(number)) for number in range(4)]), state=st.integers(0, 9))
+@settings(max_examples=10, deadline=None)
+def test_what_prompts_and_scorers_draw_depends_on_the_sample_alone(order: list[Case], state: int) -> None:
+    def ask(cases: Sequence[Case]) -> dict[str, tuple[str, float]]:
+        changes = {"prompt": prompt_of_a_user}
+        records = ask_all(make_asker(ScriptedProvider(), changes=changes, scorers=[Drawing()]), cases)
+        return {record.case: (record.request.messages[0].content, record.primary.value) for record in records}
+
+    expected = ask(sorted(order, key=lambda case: case.id))
+    random.seed(state)
+    assert ask(order) == expected
+    assert len(set(expected.values())) == len(order)
+
+
+@pytest.mark.usefixtures("_forget_seeds")
+def test_the_generators_of_the_session_are_left_as_they_were(case: Case) -> None:
+    random.seed(5)
+    expected = random.Random(5).random()
+    ask_all(make_asker(ScriptedProvider(), changes={"prompt": prompt_of_a_user}, scorers=[Drawing()]), [case])
+    assert random.random() == expected
+
+
+@pytest.mark.usefixtures("_forget_seeds")
+def test_a_scorer_that_seeds_for_itself_is_noted_with_its_suite(case: Case) -> None:
+    ask_all(make_asker(ScriptedProvider(), scorers=[Seeding(None)]), [case])
+    assert dict(seeding.RESEEDED) == {"suite 's'": 1}
+
+
+@pytest.mark.usefixtures("_forget_seeds")
+def test_a_suite_of_ours_needs_no_seeding(case: Case) -> None:
+    ask_all(make_asker(ScriptedProvider()), [case])
+    assert not isinstance(random.seed, seeding._Watched)

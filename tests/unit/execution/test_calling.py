@@ -1,11 +1,16 @@
 import asyncio
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from serving import ModelServer
 
 from pytest_lleval.core.errors import CallError, RefusedError
-from pytest_lleval.core.records import Completion, Message, Request, Timing
+from pytest_lleval.core.records import Completion, Message, Request, Timing, Trace, Usage
 from pytest_lleval.execution.calling import Called, Caller, Calling
 
 from .conftest import KeepingOutlet, ScriptedProvider, make_caller
@@ -250,3 +255,140 @@ def test_only_an_attempt_that_brought_an_answer_stays_admitted() -> None:
     assert outlet.admitted == 1
     call(make_caller(script(WRONG), outlet))
     assert outlet.admitted == 1
+
+
+class Timed(ScriptedProvider):
+    """Says of its calls that they took another time."""
+
+    def __init__(self, claim: Callable[[float], float], delay: float = 0.1) -> None:
+        super().__init__(delay=delay)
+        self._claim = claim
+
+    async def complete(self, request: Request) -> Completion:
+        completion = await super().complete(request)
+        return replace(completion, timing=replace(completion.timing, total=self._claim(completion.timing.total)))
+
+
+def claim(share: float) -> float | None:
+    """What is kept of a provider that claims so much of the time its calls take."""
+    completion = call(make_caller(Timed(lambda total: total * share))).completion
+    assert completion.timing.total >= 0.09
+    return completion.trace.claimed if completion.trace else None
+
+
+def test_a_provider_that_leaves_out_time_is_kept_with_its_claim() -> None:
+    assert 0.03 < claim(0.5) < 5
+    assert claim(0.0) == 0.0
+
+
+@pytest.mark.parametrize("share", [1.0, 3.0])
+def test_a_provider_that_accounts_for_all_of_a_call_or_more_claims_nothing(share: float) -> None:
+    completion = call(make_caller(Timed(lambda total: max(total, 60) * share))).completion
+    assert completion.trace is None
+
+
+def test_a_claim_is_added_to_what_was_seen() -> None:
+    class Traced(Timed):
+        async def complete(self, request: Request) -> Completion:
+            return replace(await super().complete(request), trace=Trace(opened=2))
+
+    completion = call(make_caller(Traced(lambda _: 0.01))).completion
+    assert completion.trace == Trace(opened=2, claimed=0.01)
+
+
+def test_of_a_call_that_was_made_again_the_last_attempt_alone_is_claimed() -> None:
+    class Failing(Timed):
+        async def complete(self, request: Request) -> Completion:
+            if not self.requests:
+                self.requests.append(request)
+                raise GONE
+            return await super().complete(request)
+
+    called = call(make_caller(Failing(lambda total: total + 60), retries=2))
+    assert called.failures
+    assert called.completion.trace is None
+    assert called.completion.timing.total > called.failures[0].waited
+
+
+class Acting(ScriptedProvider):
+    """Does something while it answers."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+
+    async def complete(self, request: Request) -> Completion:
+        await asyncio.to_thread(self._act)
+        return replace(await super().complete(request), timing=Timing(total=60), trace=Trace(sent=3, opened=77))
+
+
+def test_what_a_provider_of_somebody_else_does_is_seen_whatever_it_says() -> None:
+    with ModelServer() as server:
+
+        def act() -> None:
+            socket.create_connection(("127.0.0.1", server.port)).close()
+            subprocess.run([sys.executable, "-c", ""], check=True)
+
+        trace = call(make_caller(Acting(act), watched=True)).completion.trace
+        assert (trace.sent, trace.opened, trace.processes) == (3, 1, 1)
+        assert trace.peers == (f"127.0.0.1:{server.port}",)
+
+
+def test_a_provider_that_does_nothing_is_seen_to_do_nothing() -> None:
+    trace = call(make_caller(Acting(int), watched=True)).completion.trace
+    assert (trace.opened, trace.processes, trace.files, trace.peers) == (0, 0, 0, ())
+
+
+def test_our_own_providers_say_themselves_what_they_did() -> None:
+    assert call(make_caller(Acting(int))).completion.trace == Trace(sent=3, opened=77)
+
+
+def test_calls_at_once_are_seen_apart() -> None:
+    with ModelServer() as server:
+
+        class Connecting(ScriptedProvider):
+            async def complete(self, request: Request) -> Completion:
+                for _ in range(int(request.messages[0].content)):
+                    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                    writer.close()
+                    await writer.wait_closed()
+                return await super().complete(request)
+
+        caller = make_caller(Connecting(), watched=True)
+
+        async def ask() -> list[Called]:
+            requests = [Request(messages=(Message(role="user", content=str(times)),)) for times in (0, 3, 1)]
+            return await asyncio.gather(
+                *(caller.call(Calling(case="1", epoch=1, request=request)) for request in requests)
+            )
+
+        assert [called.completion.trace.opened for called in asyncio.run(ask())] == [0, 3, 1]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize(
+    "returned",
+    [
+        None,
+        "A",
+        Completion(text=None, model="m"),
+        Completion(text="A", model=None),
+        Completion(text="A", model="m", usage=Usage(input_tokens="12")),
+    ],
+)
+def test_what_is_no_completion_is_refused_by_name(watched: bool, returned: object) -> None:
+    class Returning(ScriptedProvider):
+        async def complete(self, request: Request) -> Completion:
+            return returned
+
+    called = call(make_caller(Returning(), watched=watched))
+    assert str(called.error).startswith("mock/fixed:A: its provider returned what is no completion: ")
+    assert [failure.error for failure in called.failures] == [str(called.error)]
+
+
+def test_a_fresh_call_leaves_the_cache_alone_both_ways() -> None:
+    cache, provider = Cache(HIT), ScriptedProvider()
+    called = call(make_caller(provider, cache=cache, scope="somebody"), fresh=True)
+    assert called.completion.text == "A"
+    assert cache.kept == []
+    assert len(provider.requests) == 1

@@ -81,3 +81,31 @@ def test_tiktoken_counts_where_it_knows_the_model(monkeypatch):
     assert count == 5
     assert name == "tiktoken words, without the chat template"
     assert asyncio.run(counting.count_request(chat("abcd"), "other")) == (1, counting.APPROXIMATION)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text())
+def test_an_answer_is_estimated_like_a_request(text):
+    assert asyncio.run(counting.count_text(text, "no-such-model-xyz")) == (
+        counting.estimate_text(text),
+        counting.APPROXIMATION,
+    )
+    assert counting.estimate_text(text) == counting.estimate_tokens(bare(text))[0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text())
+def test_an_estimate_does_not_depend_on_the_direction_of_a_text(text):
+    assert counting.estimate_text(text) == counting.estimate_text(text[::-1])
+
+
+def test_tiktoken_counts_answers_where_it_knows_the_model(monkeypatch):
+    class Encoding:
+        name = "words"
+
+        def encode(self, text, *, disallowed_special):
+            assert disallowed_special == ()
+            return text.split()
+
+    monkeypatch.setitem(sys.modules, "tiktoken", types.SimpleNamespace(encoding_for_model=lambda _: Encoding()))
+    assert asyncio.run(counting.count_text("a <|endoftext|> c", "gpt-known")) == (3, "tiktoken words")

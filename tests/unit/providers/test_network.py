@@ -1,13 +1,18 @@
 """Proxies and certificates of the environment are used, or refused in words."""
 
+import asyncio
+import contextlib
 import os
+import socket
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from serving import ModelServer
 
 from pytest_lleval.core.errors import UsageError
-from pytest_lleval.providers.network import find_proxy, make_tls
+from pytest_lleval.providers import network
+from pytest_lleval.providers.network import find_proxy, make_tls, measure_round_trip
 
 TARGET = "https://api.example.com/v1"
 
@@ -84,3 +89,74 @@ def test_a_file_of_certificates_that_is_none_is_a_usage_error(monkeypatch, tmp_p
     (tmp_path / "none.pem").write_text("no certificate", encoding="ascii")
     with pytest.raises(UsageError, match="cannot be read as certificates"):
         make_tls()
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def measure(listener, host="127.0.0.1"):
+    return asyncio.run(measure_round_trip(f"http://{host}:{listener.getsockname()[1]}/v1"))
+
+
+def count_connections(listener):
+    listener.setblocking(False)
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+            count += 1
+    return count
+
+
+def test_a_round_trip_is_the_least_of_three_connections(listener):
+    assert 0 < measure(listener) < 2
+    assert count_connections(listener) == 3
+
+
+def test_a_host_with_an_address_that_does_not_answer_is_measured_at_the_other(monkeypatch, listener):
+    async def look_up(host, port):
+        return ["127.0.0.2", "127.0.0.1"]
+
+    monkeypatch.setattr(network, "_find_addresses", look_up)
+    assert measure(listener, "many.example") > 0
+    assert count_connections(listener) == 3
+
+
+def test_looking_the_name_up_is_no_part_of_a_round_trip(monkeypatch, listener):
+    look_up = network._find_addresses
+
+    async def look_up_slowly(host, port):
+        await asyncio.sleep(1)
+        return await look_up(host, port)
+
+    monkeypatch.setattr(network, "_find_addresses", look_up_slowly)
+    assert measure(listener, "localhost") < 1
+
+
+def test_a_model_server_is_as_far_away_as_its_host():
+    with ModelServer(latency=1.5) as server:
+        assert asyncio.run(measure_round_trip(server.url)) < 1.5
+        assert server.requests == []
+
+
+def test_a_host_that_does_not_answer_has_no_round_trip(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert asyncio.run(measure_round_trip(f"http://127.0.0.1:{port}/v1")) is None
+    assert asyncio.run(measure_round_trip("http:///v1")) is None
+    monkeypatch.setattr(network, "_ROUND_TRIP_SECONDS", 0.05)
+    monkeypatch.setattr(network, "_find_addresses", lambda *_: asyncio.sleep(60))
+    assert asyncio.run(measure_round_trip("http://example.com")) is None
+
+
+@pytest.mark.parametrize("value", ["http://proxy:3128", "socks5://proxy:1080"])
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_behind_a_proxy_the_way_to_the_host_cannot_be_seen(monkeypatch, listener, variable, value):
+    monkeypatch.setenv(variable, value)
+    assert measure(listener) is None
+    assert count_connections(listener) == 0
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert measure(listener) > 0
