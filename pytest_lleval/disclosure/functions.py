@@ -45,7 +45,8 @@ def judge_function(identity: BackendIdentity, rows: Evidence) -> tuple[str, str,
         )
         said_all = [probe["text"] for probe in told]
         findings.append(warn("F3", message, {"claims": claims, "answers": said_all}, "critical"))
-    if not opened and not started and claims:
+    hidden = [str(name) for name in imported.get("hidden", ())]
+    if not opened and not started and claims and not hidden:
         cpu = float(np.nanmedian(rows["cpu"])) if np.isfinite(rows["cpu"]).any() else None
         if cpu is not None and cpu < _COMPUTING:
             message = (
@@ -55,7 +56,9 @@ def judge_function(identity: BackendIdentity, rows: Evidence) -> tuple[str, str,
             findings.append(warn("F3", message, {"claims": claims, "cpu": cpu}, "critical"))
     if (opened or started) and reads:
         return f"{identity.spec}: the function {did}, and its answers depend on what it is asked", "", findings
-    return "", f"{identity.spec} is a function that {did}; whether a model stands behind it cannot be seen", findings
+    why = f" ({', '.join(hidden)} may open connections that Python does not see)" if hidden else ""
+    doubt = f"{identity.spec} is a function that {did}{why}; whether a model stands behind it cannot be seen"
+    return "", doubt, findings
 
 
 def _list_claims(identity: BackendIdentity, rows: Evidence) -> list[str]:

@@ -16,9 +16,15 @@ _LEAST_MORE = 16.0
 _LEAST_TIMES = 1.2
 #: distance of two groups in units of their spread: the halves of one normal group are 2.7 apart, of an even one 3.5
 _APART = 6.0
+#: the smaller a group, the likelier that a few odd prompts make it up: three must be 10 apart
+_APART_OF_FEW = 12.0
 #: counts are whole numbers
 _ROUNDING = 0.5
 _ROUNDS = 4
+#: what is added to some is about the same for all of them; prompts that are odd are odd each in its own way
+_ALIKE = 1.5
+#: counts are higher than their logarithms
+_LOGARITHMS = 20
 _SIZES = ("estimate", "characters", "bytes", "words")
 
 
@@ -42,7 +48,10 @@ def find_group(rows: Evidence) -> Group | None:
 
     counted = rows["input_tokens"]
     sizes = np.stack([rows[name] for name in _SIZES], axis=1)
-    keep = np.isfinite(counted) & np.isfinite(sizes).all(axis=1) & (counted > 0)
+    # an odd prompt that is asked in several epochs is still one
+    first = np.zeros(len(counted), dtype=bool)
+    first[np.unique(rows["asked"], return_index=True)[1]] = True
+    keep = first & np.isfinite(counted) & np.isfinite(sizes).all(axis=1) & (counted > 0)
     if keep.sum() < _FEWEST_ROWS:
         return None
     counted, sizes = counted[keep], np.column_stack([np.ones(keep.sum()), sizes[keep]])
@@ -51,9 +60,11 @@ def find_group(rows: Evidence) -> Group | None:
     apart = [0.0 if found is None else found[0] for found in (added, times)]
     multiplies = apart[1] > apart[0]
     best = times if multiplies else added
-    if best is None or best[0] < _APART:
+    if best is None:
         return None
-    _, upper, step = best
+    apart_by, upper, step = best
+    if apart_by < _APART + _APART_OF_FEW / upper.sum():
+        return None
     more = float(step if not multiplies else np.median(counted[upper]) * (1 - np.exp(-step)))
     if more < _LEAST_MORE or (multiplies and np.exp(step) < _LEAST_TIMES):
         return None
@@ -89,9 +100,12 @@ def _split(values: Any, sizes: Any) -> tuple[float, Any, float] | None:
         return None
     columns = np.column_stack([sizes, upper])
     solution = np.linalg.lstsq(columns, values, rcond=None)[0]
+    rest = values - columns @ solution
+    least = _ROUNDING if values.max() > _LOGARITHMS else _ROUNDING / float(np.exp(np.median(values)))
+    if rest[upper].std() > _ALIKE * (rest[~upper].std() + least):
+        return None
     # as many degrees of freedom are gone as there are columns
-    spread = float(np.sqrt(((values - columns @ solution) ** 2).sum() / max(1, len(values) - columns.shape[1])))
-    least = _ROUNDING if values.max() > 20 else _ROUNDING / float(np.exp(np.median(values)))
+    spread = float(np.sqrt((rest**2).sum() / max(1, len(values) - columns.shape[1])))
     step = float(solution[-1])
     return step / max(spread, least), upper, step
 

@@ -14,6 +14,7 @@ __all__ = ["judge_models"]
 
 #: servers give ids of one form; a proxy that asks others mixes them
 _FEWEST_IDS = 10
+_MOST_KINDS = 4
 
 
 def judge_models(run: RunEvidence, baseline: RunEvidence | None = None) -> Verdict:
@@ -76,11 +77,20 @@ def _find_changes(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclos
         # None, as it is recorded
         evidence = {name or "None": count for name, count in prints.items()}
         yield warn("F2", message, {**evidence, **({"workers": workers} if workers else {})})
-    kinds = {kind: count for kind, count in rows.count("kind").items() if kind not in ("none", "another form")}
-    if len(kinds) > 1 and len(rows) >= _FEWEST_IDS:
+    elif prints and identity.fingerprint not in (None, *prints) and not _is_file_digest(identity.fingerprint):
+        message = f"{identity.spec}: attached to a backend of fingerprint {identity.fingerprint}, answers have {next(iter(prints))}"
+        yield warn("F2", message, {"attached": identity.fingerprint, **prints})
+    # ids that are drawn at random begin alike now and then
+    kinds = {kind: count for kind, count in rows.count("kind").items() if count > 1 and kind.endswith("-")}
+    if 1 < len(kinds) <= _MOST_KINDS and len(rows) >= _FEWEST_IDS:
         named = ", ".join(f"{kind!r} {count} times" for kind, count in kinds.items())
         message = f"{identity.spec}: different servers answered: response ids begin with {named}"
         yield warn("F2", message, kinds)
+
+
+def _is_file_digest(fingerprint: str | None) -> bool:
+    """Tell whether a fingerprint is that of a local model's file, which its answers do not carry."""
+    return bool(fingerprint) and str(fingerprint).startswith("sha256:")
 
 
 def _find_tokenizers(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclosure]:
@@ -115,6 +125,8 @@ def _compare_baseline(identity: BackendIdentity, rows: Evidence, baseline: RunEv
         "attached": (before.fingerprint, identity.fingerprint),
         "answers": (sorted(earlier.count("fingerprint")), sorted(rows.count("fingerprint"))),
     }
+    if not pairs["answers"][0] or not pairs["answers"][1]:
+        del pairs["answers"]
     changed = {name: {"baseline": old, "run": new} for name, (old, new) in pairs.items() if old != new}
     if changed:
         old, new = pairs["attached"] if "attached" in changed else pairs["answers"]

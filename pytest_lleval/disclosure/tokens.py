@@ -207,6 +207,13 @@ def _compare_counts(rows: Evidence, side: _Side, name: str, tokenizer: str) -> I
         yield warn("F4", message, {"off": int(off.sum()), "of": int(both.sum())})
 
 
+def _count_fallback(rows: Evidence, side: _Side, keep: Any) -> float:
+    """Return what a tokenizer that does not know a script may have more: signs in bytes, one token each."""
+    import numpy as np
+
+    return float(np.nansum((rows[side.units["bytes"]] - rows[side.units["characters"]])[keep]))
+
+
 def _compare_estimate(rows: Evidence, side: _Side, name: str) -> Iterator[Disclosure]:
     """Compare sums with a rough estimate, and the growth with size, which no template changes."""
     import numpy as np
@@ -218,7 +225,7 @@ def _compare_estimate(rows: Evidence, side: _Side, name: str) -> Iterator[Disclo
     more, less = reported[keep].sum(), estimate[keep].sum()
     spare = 40.0 * keep.sum() if side.name == "prompt" else 2.0 * keep.sum()
     # answers may have thoughts that are not shown, prompts a template
-    over = more - spare > _ROUGH * less and side.name == "prompt"
+    over = more - spare > _ROUGH * less + _count_fallback(rows, side, keep) and side.name == "prompt"
     if side.name == "answer" and more - spare > _ROUGH * less:
         message = (
             f"{name} are {more / less:.1f} times what their text has: thoughts that are not shown, or another unit"

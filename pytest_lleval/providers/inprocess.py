@@ -18,7 +18,7 @@ from ..core.errors import AttachError, CallError, UsageError
 from ..core.records import BackendIdentity, Completion, Request, Timing, Trace
 from ..core.settings import ModelSpec
 from ..support.digest import digest_file
-from ..support.witness import Witness, witness_calls
+from ..support.witness import Witness, list_hidden, witness_calls
 from .canary import describe_answer, is_proof, renew_probe
 from .counting import APPROXIMATION, estimate_text, estimate_tokens
 from .failures import redact_secrets, shorten_text
@@ -51,6 +51,7 @@ class CallableProvider:
             "seconds": round(time.perf_counter() - started, 6),
             "opened": imported.opened,
             "processes": imported.processes,
+            "hidden": list_hidden(),
         }
         self._takes_request = _check_parameter(self._function, spec)
 

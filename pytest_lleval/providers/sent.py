@@ -14,6 +14,8 @@ __all__ = ["trace_reply"]
 
 #: a number beyond is none of anything
 _MOST = 1e15
+#: seconds since 1970 do not get there before the year 5138
+_MILLISECONDS = 1e11
 _ANOTHER_NAME = {"max_completion_tokens": "max_tokens", "stop_sequences": "stop"}
 #: neither prompt nor sampling; the seed is another one for every sample
 _APART = frozenset({"model", "messages", "prompt", "system", "seed", "stream", "logprobs", "top_logprobs"})
@@ -40,7 +42,7 @@ def trace_reply(request: Request, reply: Reply, body: Mapping[str, Any]) -> Trac
         sent=None if reply.sent is None else len(reply.sent),
         received=len(reply.content),
         opened=reply.opened,
-        created=_read_number(body.get("created")),
+        created=_read_moment(body.get("created")),
         computed_tokens=None if tokens is None else int(tokens),
         computed_seconds=seconds,
     )
@@ -97,3 +99,9 @@ def _read_number(value: object) -> float | None:
         return None
     # JSON has numbers no float holds, and Python reads 1e999 as infinite
     return float(value) if -_MOST < value < _MOST else None
+
+
+def _read_moment(value: object) -> float | None:
+    """Return seconds since 1970; some servers count milliseconds."""
+    moment = _read_number(value)
+    return moment / 1000 if moment is not None and moment > _MILLISECONDS else moment

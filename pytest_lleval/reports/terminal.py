@@ -46,10 +46,15 @@ def _render_lines(view: RunView) -> Iterator[Line]:
     if not view.suites:
         yield Line("nothing was scored", {"red": True})
     yield Line("")
-    yield from render_trust(view.verdicts, view.further, view.acknowledged)
+    # where there is one model, every finding is about it
+    name = f"{view.identities[0].spec}: " if len(view.identities) == 1 else ""
+    for line in render_trust(view.verdicts, view.further, view.acknowledged):
+        yield Line(line.text.replace(name, "", 1) if name else line.text, line.markup)
     if view.baseline:
         yield Line(f"baseline {view.baseline}")
-    yield Line(f"wall     {format_duration(view.wall)} ({view.wall:.1f} s, start-up included), processor time {view.cpu:.1f} s")
+    yield Line(
+        f"wall     {format_duration(view.wall)} ({view.wall:.1f} s, start-up included), processor time {view.cpu:.1f} s"
+    )
     yield Line(f"run      {view.directory}")
 
 

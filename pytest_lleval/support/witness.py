@@ -15,10 +15,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Witness", "witness_calls"]
+__all__ = ["Witness", "list_hidden", "witness_calls"]
 
 _STARTS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.exec", "os.system", "os.fork", "os.forkpty"})
 _EVENTS = frozenset({"socket.connect", "open"}) | _STARTS
+_HIDDEN = frozenset({"curl_cffi", "grpc", "nng", "pycurl", "zmq"})
 _MOST_PEERS = 20
 _CODE = (".py", ".pyc", ".so", ".pyd", ".dll", ".pth")
 
@@ -77,6 +78,11 @@ def witness_calls() -> Iterator[Witness]:
         yield witness
     finally:
         _CURRENT.reset(token)
+
+
+def list_hidden() -> list[str]:
+    """Return the loaded packages that open connections in C, of which no audit event tells."""
+    return sorted(_HIDDEN.intersection(sys.modules))
 
 
 def _start_watching() -> None:

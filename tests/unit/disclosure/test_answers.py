@@ -96,6 +96,11 @@ def test_answers_without_ids_are_not_compared() -> None:
     assert list(find_repeated(SERVER, rows(records))) == []
 
 
+def test_a_server_that_gives_every_answer_the_same_id_says_nothing_by_it() -> None:
+    records = [alter(record, response_id="cmpl-1", text="A", trace={"created": 5.0}) for record in answer_all()]
+    assert list(find_repeated(SERVER, rows(records))) == []
+
+
 def test_recorded_answers_without_a_time_are_found_too() -> None:
     records = [alter(record, trace={"created": None}) for record in replay(answer_all(), 30)]
     assert len(list(find_repeated(SERVER, rows(records)))) == 1

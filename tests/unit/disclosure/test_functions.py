@@ -90,6 +90,13 @@ def test_claims_of_a_function_that_may_have_asked_a_model_are_believed(trace: Tr
     assert messages_of(judge(call(trace=trace, usage=Usage(output_tokens=5)))) == ""
 
 
+def test_a_function_whose_connections_python_cannot_see_is_unverified_whatever_it_claims() -> None:
+    imported = {"opened": 0, "processes": 0, "seconds": 0.0, "hidden": ["grpc"]}
+    verdict = judge(call(usage=Usage(output_tokens=5)), make_function(imported=imported))
+    assert verdict.state == "unverified"
+    assert "(grpc may open connections that Python does not see)" in verdict.message
+
+
 def test_a_function_that_gives_questions_back_is_an_echo() -> None:
     echo = {**READS, "echoed": True}
     assert "it gives questions back as answers" in messages_of(judge(call(), make_function(probes=[echo, echo])))

@@ -158,3 +158,15 @@ def test_the_order_of_records_changes_nothing(rng: random.Random) -> None:
     expected = judge(records)
     rng.shuffle(records)
     assert judge(records) == expected
+
+
+def test_answers_of_another_fingerprint_than_the_attached_one_are_found() -> None:
+    attached = replace(SERVER, fingerprint="fp9")
+    assert "attached to a backend of fingerprint fp9, answers have fp1" in judge(answer_all(), attached).message
+    # a local model is known by the digest of its file, which answers do not carry
+    assert judge(answer_all(), replace(SERVER, fingerprint="sha256:" + "0" * 64)).state == "clean"
+
+
+def test_ids_drawn_at_random_that_begin_with_a_word_now_and_then_are_clean() -> None:
+    records = [alter(record, response_id=f"x{at}") for at, record in enumerate(answer_all())]
+    assert judge([*records[:-1], alter(records[-1], response_id="abc-1")]).state == "clean"

@@ -163,7 +163,7 @@ def test_identity_says_what_the_function_answered_to_probes_and_what_loading_it_
     assert len(identity.details["source_sha256"]) == 64
     assert identity.disclosures == ()
     assert [probe["echoed"] for probe in identity.evidence["probes"]] == [True, True]
-    assert set(identity.evidence["imported"]) == {"seconds", "opened", "processes"}
+    assert set(identity.evidence["imported"]) == {"seconds", "opened", "processes", "hidden"}
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,7 @@ def test_a_client_that_does_not_show_its_body_shows_no_prompt() -> None:
     [
         ({}, None, None, None),
         ({"created": 1750000000}, 1750000000.0, None, None),
+        ({"created": 1750000000123}, 1750000000.123, None, None),
         ({"created": "now", "timings": [], "usage": []}, None, None, None),
         (
             {"timings": {"prompt_n": 7, "prompt_ms": 100.0, "predicted_n": 3, "predicted_ms": 50.5}},

@@ -22,7 +22,7 @@ TRUST = [
     "F2 model        clean      every answer came from the model asked for: 'm-2026'",
     "F3 backend      unverified openai/m is a function that opened no connection and started no process; whether a "
     "model stands behind it cannot be seen",
-    "F4 tokens       clean      openai/m: reported tokens are what text of this size has (prompts 2.5, answers 2.0 "
+    "F4 tokens       clean      reported tokens are what text of this size has (prompts 2.5, answers 2.0 "
     "times the approximation: a token a word, a mark, 2 digits, 6 further letters, 1.5 signs of other scripts)",
     "F5 time         clean      every call was timed from before its request was sent to its last byte, waiting and "
     "retries included",

@@ -186,10 +186,11 @@ def test_torch_is_seeded_and_put_back_where_it_is_loaded(monkeypatch: pytest.Mon
     unwatch()
 
 
-def test_generators_that_are_not_loaded_are_left_alone() -> None:
+def test_what_imports_numpy_itself_draws_seeded_numbers_the_first_time_too() -> None:
     code = (
-        "import sys\nfrom pytest_lleval.support.seeding import seeded\n"
-        "with seeded(1, 'a'):\n    pass\nassert not {'numpy', 'torch'} & set(sys.modules)"
+        "import sys\nfrom pytest_lleval.support.seeding import seeded\nassert 'numpy' not in sys.modules\ndrawn = []\n"
+        "for _ in range(2):\n    with seeded(1, 'a'):\n        import numpy\n        drawn.append(numpy.random.rand())\n"
+        "assert drawn[0] == drawn[1]\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
