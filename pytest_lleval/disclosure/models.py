@@ -78,7 +78,10 @@ def _find_changes(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclos
         evidence = {name or "None": count for name, count in prints.items()}
         yield warn("F2", message, {**evidence, **({"workers": workers} if workers else {})})
     elif prints and identity.fingerprint not in (None, *prints) and not _is_file_digest(identity.fingerprint):
-        message = f"{identity.spec}: attached to a backend of fingerprint {identity.fingerprint}, answers have {next(iter(prints))}"
+        message = (
+            f"{identity.spec}: attached to a backend of fingerprint {identity.fingerprint}, answers have "
+            f"{next(iter(prints)) or 'none'}"
+        )
         yield warn("F2", message, {"attached": identity.fingerprint, **prints})
     # ids that are drawn at random begin alike now and then
     kinds = {kind: count for kind, count in rows.count("kind").items() if count > 1 and kind.endswith("-")}

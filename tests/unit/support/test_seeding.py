@@ -188,7 +188,8 @@ def test_torch_is_seeded_and_put_back_where_it_is_loaded(monkeypatch: pytest.Mon
 
 def test_what_imports_numpy_itself_draws_seeded_numbers_the_first_time_too() -> None:
     code = (
-        "import sys\nfrom pytest_lleval.support.seeding import seeded\nassert 'numpy' not in sys.modules\ndrawn = []\n"
+        "import sys\nfrom pytest_lleval.support.seeding import seeded\n"
+        "assert 'numpy' not in sys.modules\ndrawn = []\n"
         "for _ in range(2):\n    with seeded(1, 'a'):\n        import numpy\n        drawn.append(numpy.random.rand())\n"
         "assert drawn[0] == drawn[1]\nassert 'torch' not in sys.modules"
     )
