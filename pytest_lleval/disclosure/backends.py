@@ -174,21 +174,21 @@ def _find_implausible(identity: BackendIdentity, rows: Evidence) -> Iterator[Dis
 
 
 def _read_counters(run: RunEvidence, identity: BackendIdentity) -> tuple[int, int] | None:
-    """Return the tokens a local server says it computed in this run's sessions, and those its answers report."""
-    computed = 0
-    known = False
-    for session in run.sessions:
-        counters = session.get("counters", {}).get(identity.spec)
-        if counters:
-            known = True
-            computed += counters["after"] - counters["before"]
-    if not known:
+    """Return the tokens a local server says it computed in this run's sessions, and those its answers report.
+
+    None where no server counts, or what is missing may have been computed in a session that was killed before its
+    end, when nobody could read its counters.
+    """
+    found = [session.get("counters", {}).get(identity.spec, {}) for session in run.sessions]
+    whole = [counters for counters in found if counters.keys() == {"before", "after"}]
+    computed = int(sum(counters["after"] - counters["before"] for counters in whole))
+    answered = int(_sum(run.rows.of_model(identity.spec), "output_tokens"))
+    if not whole or (computed < answered and len(whole) < len(found)):
         return None
-    return int(computed), int(_sum(run.rows.of_model(identity.spec), "output_tokens"))
+    return computed, answered
 
 
 def _compare_counters(identity: BackendIdentity, computed: int, answered: int) -> Iterator[Disclosure]:
-    # answers of a session that was killed are in the journal, its counters are not
     if computed < answered:
         message = (
             f"{identity.spec}: answers report {answered:,} tokens, the server's own counters say it computed "

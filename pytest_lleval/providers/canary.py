@@ -47,7 +47,9 @@ def renew_probe(probe: Request) -> Request:
 
 def add_system(probe: Request) -> Request:
     """Return a chat probe with a system prompt and a turn before it, so that nothing in it is the template's choice."""
-    number = str(1000 + secrets.randbelow(9000))
+    asked = int(_find_number(probe) or 0)
+    # any but the one that is asked for
+    number = str(1000 + (asked - 1000 + 1 + secrets.randbelow(8999)) % 9000)
     shot = (Message(role="user", content=_SHOT.format(number=number)), Message(role="assistant", content=number))
     return replace(probe, messages=(Message(role="system", content=_SYSTEM), *shot, *probe.messages))
 

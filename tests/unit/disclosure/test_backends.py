@@ -54,6 +54,14 @@ def test_answers_the_server_never_computed_are_found() -> None:
     )
 
 
+def test_answers_of_a_session_that_was_killed_before_its_counters_were_read_are_not_held_against_the_others() -> None:
+    records = answer_all()
+    killed = {"counters": {"openai/m": {"before": 7}}}
+    verdict = judge(records, sessions=[killed, count_session(0, count_answered(records) // 2)])
+    assert verdict.state == "clean"
+    assert "own counters" not in verdict.message
+
+
 def test_counters_of_another_model_prove_nothing() -> None:
     verdict = judge(answer_all(), make_server(probes=[]), sessions=[count_session(0, 10**6, "local/other")])
     assert verdict.state == "unverified"
