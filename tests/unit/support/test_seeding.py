@@ -190,7 +190,8 @@ def test_what_imports_numpy_itself_draws_seeded_numbers_the_first_time_too() -> 
     code = (
         "import sys\nfrom pytest_lleval.support.seeding import seeded\n"
         "assert 'numpy' not in sys.modules\ndrawn = []\n"
-        "for _ in range(2):\n    with seeded(1, 'a'):\n        import numpy as n\n        drawn.append(n.random.rand())\n"
+        "for _ in range(2):\n    with seeded(1, 'a'):\n"
+        "        import numpy\n        drawn.append(numpy.random.rand())\n"
         "assert drawn[0] == drawn[1]\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
