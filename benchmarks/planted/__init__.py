@@ -1,0 +1,1 @@
+"""Arrangements that plant one fault each, and their clean twins: see ``trust.py``."""
