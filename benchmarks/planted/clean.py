@@ -34,6 +34,18 @@ def _function(stage: Stage) -> Found:
     return stage.run(model=write_function(stage, stage.serve(), "def answer(text):\n    return ask(text)[0]\n"))
 
 
+def _timed_function(stage: Stage) -> Found:
+    return stage.run(model=write_function(stage, stage.serve(), _TIMED))
+
+
+_TIMED = """
+def answer(text):
+    began = time.perf_counter()
+    said, model, usage, _ = ask(text)
+    return Completion(text=said, model=model, usage=usage, timing=Timing(total=time.perf_counter() - began))
+"""
+
+
 def _baseline(stage: Stage) -> Found:
     model = f"openai/{_NAME}@{stage.serve()}"
     stage.run(model=model)
@@ -90,6 +102,7 @@ CLEAN: Mapping[str, Callable[[Stage], Found]] = {
     "a slow model": lambda stage: _ask(stage, model=Model(base=0.3)),
     "a gateway": _through_gateway,
     "a function that asks": _function,
+    "a function that times itself": _timed_function,
     "a baseline": _baseline,
     "the official client": _official,
     "answers cut at the limit": lambda stage: _ask(stage, tokens=5),

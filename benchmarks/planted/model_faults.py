@@ -154,3 +154,10 @@ def baseline_version(stage: Stage, planted: bool) -> Found:
     baseline = stage.last_run
     model.name = "believable-2026-08-06" if planted else model.name
     return stage.run(f"--lleval-baseline={baseline}", model=f"openai/believable@{url}")
+
+
+@arrange("F2", "the server says that whatever was asked for has answered, and lists another model")
+def says_yes(stage: Stage, planted: bool) -> Found:
+    model = Model(name="tiny-llama", echo_name=True)
+    url = stage.serve(model, models=("tiny-llama",) if planted else (_NAME, "tiny-llama"))
+    return stage.run(model=f"openai/{_NAME}@{url}")

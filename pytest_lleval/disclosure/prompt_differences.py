@@ -26,6 +26,8 @@ def name_cause(wanted: Mapping[str, Any], sent: Mapping[str, Any]) -> str:
     :param wanted: a prompt in canonical form
     :param sent: the other one
     """
+    if "bytes" in sent:
+        return f"something below the client changed the request ({sent['bytes']:+,} bytes)"
     if ("prompt" in wanted) != ("prompt" in sent):
         return "protocol (chat instead of a bare prompt, or the other way round)"
     if wanted.get("tools") != sent.get("tools"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..core.records import Disclosure, Severity
 
-__all__ = ["Listing", "check_served", "find_mock"]
+__all__ = ["Listing", "check_listed", "check_served", "find_mock"]
 
 _DATED = re.compile(r"[-@:.](20\d{2}-?[01]\d-?[0-3]\d|[01]\d[0-3]\d)$")
 # The start of a word, so that a "hammock" is no mock but "mockserver/1.0" is.
@@ -66,6 +66,20 @@ def check_served(requested: str, served: Sequence[str]) -> tuple[Disclosure, ...
     if _is_dated_alias(requested, found[0]):
         return (_disclose("note", f"{requested!r} is an alias; its dated version {found[0]!r} answered", evidence),)
     return (_disclose("warning", f"{requested!r} was asked for and {found[0]!r} answered", evidence),)
+
+
+def check_listed(requested: str, served: str, listed: Sequence[str]) -> tuple[Disclosure, ...]:
+    """Doubt a server that says the model asked for has answered, and lists others alone (factor F2).
+
+    :param listed: the ids it lists, none where it has no list
+    """
+    # lists have tags and owners that requests may leave out: llama3 is llama3:latest
+    known = any(requested in (name, name.partition(":")[0], name.rpartition("/")[2]) for name in listed)
+    if not listed or known or served != requested or any(_is_dated_alias(requested, name) for name in listed):
+        return ()
+    names = ", ".join(repr(name) for name in listed[:3]) + (" …" if len(listed) > 3 else "")
+    message = f"{requested!r} was asked for and is said to have answered, but the server lists {names} alone"
+    return (_disclose("warning", message, {"requested": requested, "listed": list(listed[:20])}),)
 
 
 def _disclose(severity: Severity, message: str, evidence: Mapping[str, object]) -> Disclosure:

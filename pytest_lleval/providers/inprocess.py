@@ -85,14 +85,15 @@ class CallableProvider:
         :raises CallError: when the function raises, or returns neither a text nor a `Completion`
         """
         started = time.perf_counter()
+        waited: list[float] = []
         with witness_calls() as seen:
-            result = await self._call(request if self._takes_request else find_question(request), seen)
+            result = await self._call(request if self._takes_request else find_question(request), seen, waited)
         total = time.perf_counter() - started
         if isinstance(result, str):
             result = Completion(text=result, model=self._spec.model, stop_reason="stop", timing=Timing(total=total))
         if isinstance(result, Completion) and isinstance(result.text, str):
             # what the function says of its time is kept for the engine to compare with its own clock
-            return replace(result, trace=_trace_function(seen), timing=_complete_timing(result.timing, total))
+            return replace(result, trace=_trace_function(seen), timing=_complete_timing(result.timing, total, waited))
         raise CallError(
             f"{self._spec.name}: returned {type(result).__name__}, neither str nor Completion: {result!r:.80}"
         )
@@ -108,11 +109,12 @@ class CallableProvider:
     async def aclose(self) -> None:
         """Release nothing: the function is the user's."""
 
-    async def _call(self, argument: str | Request, seen: Witness) -> object:
+    async def _call(self, argument: str | Request, seen: Witness, waited: list[float]) -> object:
         try:
             if _is_async(self._function):
                 return await self._function(argument)
-            result = await asyncio.to_thread(self._call_clocked, argument, seen)
+            asked = time.perf_counter()
+            result = await asyncio.to_thread(self._call_clocked, argument, seen, asked, waited)
             return await result if inspect.isawaitable(result) else result
         except CallError:
             raise
@@ -120,7 +122,8 @@ class CallableProvider:
             failure = CallError(f"{self._spec.name}: raised {_describe_exception(error, self._function)}")
         raise failure
 
-    def _call_clocked(self, argument: str | Request, seen: Witness) -> object:
+    def _call_clocked(self, argument: str | Request, seen: Witness, asked: float, waited: list[float]) -> object:
+        waited.append(time.perf_counter() - asked)
         with seen.clock():
             return self._function(argument)
 
@@ -147,8 +150,9 @@ def _trace_function(seen: Witness) -> Trace:
     )
 
 
-def _complete_timing(claimed: Timing, total: float) -> Timing:
-    return claimed if claimed.total > 0 else replace(claimed, total=total)
+def _complete_timing(claimed: Timing, total: float, waited: list[float]) -> Timing:
+    """Return what a function claims with the wait for its thread, which it cannot know of."""
+    return replace(claimed, total=claimed.total + sum(waited) if claimed.total > 0 else total)
 
 
 def _import_function(spec: ModelSpec) -> Callable[..., Any]:

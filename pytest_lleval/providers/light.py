@@ -177,6 +177,7 @@ class LightWire:
             headers=response.headers,
             timing=timing,
             sent=data,
+            declared=_read_declared(response),
             opened=opened if seen else None,
         )
 
@@ -220,6 +221,14 @@ class LightWire:
         if isinstance(error, (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError)) and self._proxy:
             failure = replace(failure, message=f"{failure.message} from the proxy {clean_url(self._proxy)}")
         return replace(failure, retryable=failure.retryable and not isinstance(error, (_UselessError, ValueError)))
+
+
+def _read_declared(response: aiohttp.ClientResponse) -> int | None:
+    """Return the length of the body that was sent; None after a redirect to GET, and where nobody says."""
+    try:
+        return int(response.request_info.headers["Content-Length"])
+    except (AttributeError, KeyError, ValueError):
+        return None
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:

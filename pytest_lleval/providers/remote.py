@@ -17,7 +17,7 @@ from ..core.settings import ModelSpec
 from .canary import add_system, describe_answer, is_proof, renew_probe
 from .counting import count_request, count_text
 from .failures import Failure, clean_url, read_error_body, read_status, redact_secrets, shorten_text
-from .identity import Listing, check_served, find_mock
+from .identity import Listing, check_listed, check_served, find_mock
 from .network import measure_round_trip
 from .options import read_seconds
 from .probing import Target, explain_probe
@@ -302,6 +302,7 @@ class RemoteProvider(ABC):
             }
         )
         served = check_served(self._spec.model, [completion.model for completion in completions])
+        served += check_listed(self._spec.model, last.model, listing.ids if listing else ())
         return BackendIdentity(
             spec=self.place,
             provider=self._spec.provider,

@@ -34,6 +34,9 @@ def trace_reply(request: Request, reply: Reply, body: Mapping[str, Any]) -> Trac
         prompt, wanted = _read_prompt(sent), canonical_prompt(request)
         digest = digest_prompt(prompt)
         altered = {"prompt": prompt} if prompt != wanted else {}
+        if reply.declared is not None and reply.declared != len(reply.sent):
+            # nobody saw what it was changed into
+            digest, altered = None, {"prompt": {**prompt, "bytes": reply.declared - len(reply.sent)}}
         altered |= _compare_sampling(_read_sampling(sent), canonical_sampling(request.generation))
     tokens, seconds = _read_counters(body)
     return Trace(

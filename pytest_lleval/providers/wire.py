@@ -29,6 +29,8 @@ class Reply:
     timing: Timing
     #: the body as it left the process; None where the client does not show it
     sent: bytes | None = None
+    #: how long the HTTP client says that body was, which whoever sits between us and it may have changed
+    declared: int | None = None
     #: connections opened for it; None where no transport was seen at work
     opened: int | None = None
 

