@@ -18,7 +18,8 @@ __all__ = ["ask_number", "explain_failure", "is_broken", "open_reading", "open_w
 _APPLICATION: Final = 0x4C4C6576
 #: how long to wait for other processes: reading holds up the event loop, writing has a thread of its own
 _READ_SECONDS: Final = 1.0
-_WRITE_SECONDS: Final = 5.0
+#: others may hold the lock again and again: SQLite hands it to nobody, and who waits looks now and then
+_WRITE_SECONDS: Final = 20.0
 #: what the journal beside the database is cut back to, in bytes
 _JOURNAL_BYTES: Final = 4 << 20
 _BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})

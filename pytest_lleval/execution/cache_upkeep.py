@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sqlite3
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ _KEPT_SHARE: Final = 0.9
 #: entries removed in one transaction: writers of other processes wait no longer than that takes
 _CHUNK: Final = 500
 _VACUUM_PAGES: Final = 2000
-_PAUSE_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,10 +93,7 @@ def _pick_oldest(connection: sqlite3.Connection, excess: int) -> list[int]:
 def _delete(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        removed = connection.executemany("DELETE FROM responses WHERE id = ?", [(entry,) for entry in ids]).rowcount
-    # SQLite hands its lock to nobody: who waits looks every tenth of a second whether it happens to be free
-    time.sleep(_PAUSE_SECONDS)
-    return removed
+        return connection.executemany("DELETE FROM responses WHERE id = ?", [(entry,) for entry in ids]).rowcount
 
 
 def _measure_used(connection: sqlite3.Connection) -> int:
@@ -113,7 +108,6 @@ def _give_back(connection: sqlite3.Connection) -> None:
     while left:
         # it moves one page for each row that is fetched
         connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
-        time.sleep(_PAUSE_SECONDS)
         before, left = left, ask_number(connection, "PRAGMA freelist_count")
         if left >= before:
             return

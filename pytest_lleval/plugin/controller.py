@@ -31,7 +31,7 @@ from ..execution.planning import RunPlan, make_probes
 from ..execution.prices import check_budget
 from ..execution.quota import Quota, make_quota
 from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, find_run, read_manifest, write_json
-from ..providers.registry import read_computed
+from ..providers.registry import import_providers, read_computed
 from ..reports.machine import encode_report
 from ..reports.view import RunView, load_view
 from ..support.clock import find_start
@@ -119,6 +119,7 @@ class Controller:
         open_cache(self._settings.cache)
         self._connections = start_services(self._settings.models, self._stack, DownloadProgress(self._config))
         probes = make_probes(self._plan, Asker(plans=self._plan.plans, callers={}, settings=self._settings))
+        import_providers(self._settings.models)
         # beside it the workers start
         self._attaching = run_aside(lambda: attach_models(self._settings.models, self._connections, probes))
 

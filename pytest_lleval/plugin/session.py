@@ -14,10 +14,11 @@ import pytest
 
 from ..core.errors import DatasetError, LlevalError
 from ..core.settings import Settings
+from ..execution.aside import run_aside
 from ..execution.context import Attached, RunContext
 from ..execution.planning import RunPlan, plan_run
 from ..execution.rundir import find_run, read_manifest
-from ..providers.registry import import_providers
+from ..providers.registry import import_providers, preload_clients
 from ..reports.escaping import escape_text
 from .collection import CaseItem, split_arguments
 from .downloads import DownloadProgress
@@ -63,6 +64,8 @@ class RunSession:
         self.line = _find_line(config) if raw else None
         self.stack = ExitStack()
         self.settings = self._read_settings()
+        if not self.config.option.collectonly:
+            run_aside(lambda: preload_clients(self.settings.models))
         self.chosen_node_ids: list[str] = []
         self.controller: Controller | None = None
         #: whether xdist's workers do the asking
@@ -205,8 +208,9 @@ class RunSession:
         cases = {item.nodeid: item for item in items if isinstance(item, CaseItem)}
         turns = [name for name, item in cases.items() if item.own_markers]
         if cases:
-            # takes a while, and the models are still proving themselves
+            # takes a while, and the models are still proving themselves; cases come in another thread
             import_providers(self.settings.models)
+            from . import outlets, worker  # noqa: F401
 
         def hear(message: tuple[Any, ...]) -> None:
             match message:

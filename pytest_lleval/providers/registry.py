@@ -19,6 +19,7 @@ __all__ = [
     "is_built_in",
     "known_providers",
     "open_provider",
+    "preload_clients",
     "read_computed",
     "read_max_retries",
     "start_service",
@@ -103,15 +104,39 @@ def connection_limit(spec: ModelSpec) -> int:
 
 
 def import_providers(specs: Iterable[ModelSpec]) -> None:
-    """Import what the models' providers will need, so that the first call does not wait for it.
+    """Import what the models' providers will need of ours; for pytest's own thread.
+
+    pytest rewrites the modules of a plugin when they are imported, and Python 3.11 fails now and then when two threads
+    do that at once (https://github.com/python/cpython/issues/106905).
 
     :param specs: the models; what is wrong with one is said when it is opened
     """
     for spec in specs:
-        if spec.provider in ("openai", *_LOCAL) and importlib.util.find_spec("aiohttp") is not None:
-            from . import light  # noqa: F401  # which imports aiohttp
-        if spec.provider == "anthropic" and importlib.util.find_spec("anthropic") is not None:
-            importlib.import_module("anthropic")
+        for name in _list_modules(spec):
+            importlib.import_module(f".{name}", __package__)
+
+
+def _list_modules(spec: ModelSpec) -> tuple[str, ...]:
+    """Return our modules that a provider needs, as far as the packages they need are there."""
+    if spec.provider in ("callable", "mock"):
+        return ("inprocess",) if spec.provider == "callable" else ("scripted",)
+    if spec.provider == "anthropic":
+        return ("anthropic", "official", "tracing")
+    if spec.provider not in ("openai", *_LOCAL):
+        return ()
+    light = ("light",) if importlib.util.find_spec("aiohttp") is not None else ()
+    return ("openai", *(("local",) if spec.provider in _LOCAL else ()), *light, "official", "tracing")
+
+
+def preload_clients(specs: Iterable[ModelSpec]) -> None:
+    """Import the packages of others that the models' providers need, which takes a while; for any thread.
+
+    :param specs: the models; what is missing is said when one is opened
+    """
+    for spec in specs:
+        name = "anthropic" if spec.provider == "anthropic" else "aiohttp"
+        if spec.provider in ("anthropic", "openai", *_LOCAL) and importlib.util.find_spec(name) is not None:
+            importlib.import_module(name)
 
 
 def _open_remote(spec: ModelSpec) -> Provider:
