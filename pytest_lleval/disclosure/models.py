@@ -49,10 +49,8 @@ def judge_models(run: RunEvidence, baseline: RunEvidence | None = None) -> Verdi
 
 
 def _says_nothing(identity: BackendIdentity, served: Mapping[str, int]) -> bool:
-    """A script has no model, and a function that returns texts does not name one."""
-    if identity.kind == "mock" or not served:
-        return True
-    return identity.kind == "callable" and set(served) == {identity.requested_model}
+    """A script has no model, and for that of a function there is nothing but the function's own word."""
+    return identity.kind != "real" or not served
 
 
 def _find_others(identity: BackendIdentity, served: Mapping[str, int]) -> Iterator[Disclosure]:

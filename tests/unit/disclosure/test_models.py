@@ -107,11 +107,11 @@ def test_without_a_word_on_who_answers_nothing_is_verified(records: list[Record]
     assert verdict.message == f"nothing says which model answers for {identity.spec}"
 
 
-def test_a_function_may_name_a_model_and_that_is_said() -> None:
+def test_a_function_may_name_a_model_and_that_is_its_own_word_alone() -> None:
     identity = replace(make_function(), served_model="gpt-9")
     verdict = judge(by_function("gpt-9", "gpt-9"), identity)
     assert (verdict.state, messages_of(verdict, "note")) == (
-        "clean",
+        "unverified",
         "callable/bot:answer: the function says that 'gpt-9' answers",
     )
     assert judge(by_function("gpt-9", "gpt-8"), identity).state == "flagged"
