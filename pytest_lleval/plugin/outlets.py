@@ -7,6 +7,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..core.encoding import dump_record
@@ -155,6 +156,7 @@ class LineOutlet:
         """Hear the run's quota, and that the oldest records on their way were kept."""
         if message == ("kept",):
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._note_kept)
+                with suppress(RuntimeError):  # the loop is closed already: nobody waits any more
+                    self._loop.call_soon_threadsafe(self._note_kept)
         elif self._client is not None:
             self._client.receive(message)

@@ -48,3 +48,11 @@ def test_no_more_answers_are_on_their_way_than_may_be_in_flight() -> None:
         await asyncio.wait_for(fourth, 1)
 
     asyncio.run(ask())
+
+
+def test_what_was_kept_after_the_end_is_nobodys_news() -> None:
+    outlet = LineOutlet(Line(), "gw0", 0, limited=False)
+    loop = asyncio.new_event_loop()
+    outlet.bind(loop, 1)
+    loop.close()
+    outlet.hear(("kept",))
