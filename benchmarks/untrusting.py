@@ -23,14 +23,14 @@ def take_out() -> None:
     from pytest_lleval.execution import asking, attaching
 
     remote.trace_reply = lambda *_: None  # type: ignore[assignment,return-value]
-    remote.RemoteProvider._list_further = lambda *_: []  # noqa: SLF001# type: ignore[method-assign]
+    remote.RemoteProvider._list_further = lambda *_: []  # type: ignore[method-assign]  # noqa: SLF001
     remote.measure_round_trip = _nothing  # type: ignore[assignment]
-    attaching._gather_evidence = _empty  # noqa: SLF001# type: ignore[assignment]
+    attaching._gather_evidence = _empty  # type: ignore[assignment]  # noqa: SLF001
     worker.capture_fingerprint = dict
     worker.EnvironmentSampler = _Silent  # type: ignore[assignment,misc]
     worker._choose_looks = lambda *_: worker.Looks()  # noqa: SLF001
     asking.seeded = _unseeded
-    following.JournalFollower._follow = lambda _: None  # noqa: SLF001# type: ignore[method-assign]
+    following.JournalFollower._follow = lambda _: None  # type: ignore[method-assign]  # noqa: SLF001
     view.EvidenceBuilder = _Blind  # type: ignore[assignment,misc]
     view.judge_run = lambda *_: Judgement(verdicts=(), further=())  # type: ignore[assignment]
     view.judge_environment = lambda *_, **__: Verdict(factor="E", state="unverified", message="")

@@ -223,10 +223,7 @@ class RunEvidence:
 
     rows: Evidence
     identities: Sequence[BackendIdentity]
-    suites: Sequence[Mapping[str, Any]] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
     sessions: Sequence[Mapping[str, Any]] = ()
-    environment: Mapping[str, Any] = field(default_factory=dict)
     #: returns the prompt as it was asked, in canonical form, of model, suite::sample and epoch
     look_up: Callable[[str, str, int], Mapping[str, Any] | None] = lambda *_: None
 

@@ -91,10 +91,7 @@ class RunReader:
         return list(self._records.values()), RunEvidence(
             rows=self._builder.finish(),
             identities=[decode_identity(raw) for raw in manifest["models"]],
-            suites=manifest["suites"],
-            settings=manifest["settings"],
             sessions=manifest["sessions"],
-            environment=manifest["environment"],
             look_up=self._look_up,
         )
 
