@@ -19,6 +19,7 @@ from pytest_lleval.core.records import (
     Usage,
 )
 from pytest_lleval.disclosure.evidence import RunEvidence, build_evidence
+from pytest_lleval.disclosure.incidents import gather_incidents
 from pytest_lleval.execution.journal import Journal
 from pytest_lleval.execution.rundir import MANIFEST, write_json
 
@@ -91,6 +92,7 @@ def make_evidence(
     """What the factors look at, of records that were really asked."""
     records = list(records)
     rows = build_evidence(records, len(records))
+    changes = {"incidents": gather_incidents(records), **changes}
     return RunEvidence(rows=rows, identities=identities or [make_identity()], **changes)
 
 

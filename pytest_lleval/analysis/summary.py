@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from ..core.records import Record
 from .statistics import Estimate, estimate_macro, estimate_mean
+from .tally import CACHED, FRESH, UNANSWERED, Tally, tally_records
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["GroupSummary", "Metric", "SuiteSummary", "Traffic", "summarise_run"]
 
@@ -62,83 +66,90 @@ class SuiteSummary:
 
 
 def summarise_run(
-    records: Iterable[Record], metrics: Mapping[str, Sequence[str]] | None = None
+    records: Iterable[Record] | Sequence[Tally], metrics: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[SuiteSummary, ...]:
     """Compute each suite's and model's numbers, in order of first appearance.
 
-    :param records: the run's, the latest of each case and epoch
+    :param records: the run's, or their tallies
     :param metrics: suite name to the aggregates it declares; every suite has ``accuracy``
     """
-    parts: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        parts.setdefault((record.suite, record.model), []).append(record)
-    return tuple(_summarise(part, (metrics or {}).get(suite, ("accuracy",))) for (suite, _), part in parts.items())
+    given = list(records)
+    tallies = [part for part in given if isinstance(part, Tally)]
+    tallies += tally_records(record for record in given if isinstance(record, Record))
+    return tuple(_summarise(part, (metrics or {}).get(part.suite, ("accuracy",))) for part in tallies)
 
 
-def _summarise(records: Sequence[Record], names: Sequence[str]) -> SuiteSummary:
-    scored = [record for record in records if record.outcome == "scored"]
-    unscored: dict[str, int] = {}
-    for record in records:
-        if record.outcome == "unscored":
-            unscored[record.cause or "error"] = unscored.get(record.cause or "error", 0) + 1
-    scorers = list(dict.fromkeys(score.name for record in scored for score in record.scores))
-    primary = _group_values(scored, scorers[0]) if scorers else {}
+def _summarise(part: Tally, names: Sequence[str]) -> SuiteSummary:
+    primary = part.scorers[0] if part.scorers else None
     return SuiteSummary(
-        suite=records[0].suite,
-        model=records[0].model,
-        cases=len({record.case for record in records}),
-        scored=len(scored),
-        unscored=unscored,
-        metrics=tuple(_measure(scored, scorers, names)),
+        suite=part.suite,
+        model=part.model,
+        cases=len(set(part["sample"])),
+        scored=int((part["cause"] == 0).sum()),
+        unscored=_count_causes(part),
+        metrics=tuple(found for scorer in part.scorers for found in _measure(part, scorer, names)),
         groups=tuple(
-            GroupSummary(group=group, estimate=estimate_mean(values)) for group, values in sorted(primary.items())
+            GroupSummary(group=group, estimate=estimate_mean(values))
+            for group, values in (_group_values(part, primary).items() if primary else ())
         ),
-        traffic=measure_traffic(records),
+        traffic=_measure_traffic([part]),
     )
 
 
-def _measure(scored: Sequence[Record], scorers: Sequence[str], names: Sequence[str]) -> Iterable[Metric]:
-    for scorer in scorers:
-        # sorted: sums must not depend on the order in which answers came
-        groups = dict(sorted(_group_values(scored, scorer).items()))
-        values = [value for group in groups.values() for value in group]
-        yield Metric(name="accuracy", scorer=scorer, estimate=estimate_mean(values))
-        if "macro_accuracy" in names and len(groups) > 1:
-            yield Metric(name="macro_accuracy", scorer=scorer, estimate=estimate_macro(list(groups.values())))
+def _count_causes(part: Tally) -> dict[str, int]:
+    import numpy as np
+
+    codes, counts = np.unique(part["cause"], return_counts=True)
+    found = {part.name("cause", int(code)): int(count) for code, count in zip(codes, counts, strict=True) if code}
+    return dict(sorted(found.items()))
 
 
-def _group_values(scored: Sequence[Record], scorer: str) -> dict[str, list[float]]:
-    """Return one value a case, the mean over its epochs, by group."""
-    cases: dict[tuple[str, str], list[float]] = {}
-    for record in scored:
-        for score in record.scores:
-            if score.name == scorer:
-                cases.setdefault((record.group, record.case), []).append(score.value)
+def _measure(part: Tally, scorer: str, names: Sequence[str]) -> Iterator[Metric]:
+    groups = _group_values(part, scorer)
+    values = [value for group in groups.values() for value in group]
+    yield Metric(name="accuracy", scorer=scorer, estimate=estimate_mean(values))
+    if "macro_accuracy" in names and len(groups) > 1:
+        yield Metric(name="macro_accuracy", scorer=scorer, estimate=estimate_macro(list(groups.values())))
+
+
+def _group_values(part: Tally, scorer: str) -> dict[str, list[float]]:
+    """Return one value a sample, the mean over its epochs, by group."""
     groups: dict[str, list[float]] = {}
-    for (group, _), values in cases.items():
-        groups.setdefault(group, []).append(values[0] if len(values) == 1 else fmean(values))
-    return groups
+    for group, value in zip(part.means(scorer)["group"], part.means(scorer)["value"], strict=True):
+        groups.setdefault(part.name("group", int(group)), []).append(float(value))
+    return dict(sorted(groups.items()))
 
 
-def measure_traffic(records: Sequence[Record]) -> Traffic:
+def measure_traffic(records: Iterable[Record]) -> Traffic:
     """Add up requests, tokens and time."""
-    answered = [(record.started, record.completion) for record in records if record.completion]
-    sent = [(start, done) for start, done in answered if not done.cached]
+    return _measure_traffic(tally_records(records))
+
+
+def _measure_traffic(parts: Sequence[Tally]) -> Traffic:
+    import numpy as np
+
+    def join(name: str) -> np.ndarray[Any, Any]:
+        return np.concatenate([np.zeros(0), *(part[name] for part in parts)])
+
+    answered, failures = join("answered"), join("failures")
+    sent = answered == FRESH
+    outputs = join("output_tokens")[sent]
     return Traffic(
-        requests=len(sent) + sum(len(record.failures) for record in records),
-        retried=sum(len(record.failures) + (record.completion is not None) > 1 for record in records),
-        input_tokens=sum(done.usage.input_tokens or 0 for _, done in sent),
-        output_tokens=sum(done.usage.output_tokens or 0 for _, done in sent),
-        without_usage=sum(done.usage.output_tokens is None for _, done in sent),
-        cache_hits=len(answered) - len(sent),
-        span=_measure_union((start + done.timing.queued, done.timing.total) for start, done in sent),
+        requests=int(sent.sum() + failures.sum()),
+        retried=int((failures + (answered > UNANSWERED) > 1).sum()),
+        input_tokens=int(np.nansum(join("input_tokens")[sent])),
+        output_tokens=int(np.nansum(outputs)),
+        without_usage=int(np.isnan(outputs).sum()),
+        cache_hits=int((answered == CACHED).sum()),
+        span=_measure_union((join("started") + join("queued"))[sent], join("total")[sent]),
     )
 
 
-def _measure_union(calls: Iterable[tuple[float, float]]) -> float:
+def _measure_union(starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any]) -> float:
     """Return how many seconds are covered by calls given as start and length, which may overlap."""
-    covered, until = 0.0, float("-inf")
-    for start, length in sorted(calls):
-        covered += max(0.0, start + length - max(start, until))
-        until = max(until, start + length)
-    return covered
+    import numpy as np
+
+    order = np.argsort(starts)
+    begin, end = starts[order], np.maximum.accumulate((starts + lengths)[order])
+    before = np.concatenate([begin[:1], end[:-1]])
+    return float(np.maximum(0.0, end - np.maximum(begin, before)).sum())

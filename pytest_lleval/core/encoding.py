@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 from sys import intern
 from typing import Any
@@ -46,7 +46,6 @@ __all__ = [
     "encode_request",
     "encode_verdict",
     "load_record",
-    "outline_record",
 ]
 
 #: of `manifest.json`, `samples.jsonl` and `report.json`
@@ -100,6 +99,8 @@ def encode_record(record: Record) -> dict[str, Any]:
         encoded["completion"] = encode_completion(record.completion)
     if record.flags:
         encoded["flags"] = record.flags
+    if record.cluster:
+        encoded["cluster"] = record.cluster
     if record.seed_check:
         encoded["seed_check"] = asdict(record.seed_check)
     if record.failures:
@@ -130,6 +131,7 @@ def decode_record(raw: Mapping[str, Any], *, outline: bool = False) -> Record:
         completion=decode_completion(completion, outline=outline) if completion else None,
         failures=tuple(FailedAttempt(**failure) for failure in raw.get("failures", ())),
         flags=tuple(raw.get("flags", ())),
+        cluster=intern(raw.get("cluster", "")),
         seed_check=SeedCheck(**raw["seed_check"]) if "seed_check" in raw else None,
         target=() if outline else tuple(raw["target"]),
         worker=intern(raw["worker"]),
@@ -137,35 +139,10 @@ def decode_record(raw: Mapping[str, Any], *, outline: bool = False) -> Record:
     )
 
 
-def outline_record(record: Record) -> Record:
-    """Return a record without what was asked and answered, as `load_record` reads it with ``outline``."""
-    completion = record.completion
-    return replace(
-        record,
-        request=None,
-        target=(),
-        completion=completion
-        and replace(
-            completion,
-            text="",
-            response_id=None,
-            trace=None,
-            logprobs=(),
-            usage=_share_usage(completion.usage),
-        ),
-        scores=tuple(_share_score(score.name, score.value, score.answer) for score in record.scores),
-    )
-
-
 #: of a long run there are few different ones, and very many records
 @lru_cache(maxsize=4096)
 def _share_score(name: str, value: float, answer: str | None) -> Score:
     return Score(name=name, value=value, answer=answer)
-
-
-@lru_cache(maxsize=4096)
-def _share_usage(usage: Usage) -> Usage:
-    return usage
 
 
 def _encode_failure(failure: FailedAttempt) -> dict[str, Any]:

@@ -65,6 +65,11 @@ class Sample:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
     @property
+    def cluster(self) -> str:
+        """What makes samples depend on each other, e.g. the text they all ask about: the column of that name."""
+        return str(self.metadata.get("cluster") or "")
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """All accepted answers."""
         return (self.target,) if isinstance(self.target, str) else self.target
@@ -297,6 +302,8 @@ class Record:
     seed_check: SeedCheck | None = None
     #: factors of the trust layer that this very answer makes doubtful
     flags: tuple[str, ...] = ()
+    #: samples of one cluster, e.g. the questions on one text, are not independent; empty for those that are
+    cluster: str = ""
     target: tuple[str, ...] = ()
     worker: str = "main"
     #: seconds since 1970 when the epoch was begun; waiting for a free connection comes first

@@ -7,12 +7,15 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from sys import intern
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from ..core.canonical import canonical_prompt, digest_prompt
 from ..core.records import BackendIdentity, Completion, Disclosure, Factor, Record, Request, Severity
 from ..providers.counting import estimate_text, list_texts
+from .incidents import Incidents
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,12 +47,12 @@ _FLOATS = (
         "sure",
     ),
 )
-#: the first 64 bits of digests, 0 where there is none; codes of words
-_WORDS = ("sample", "model", "worker", "served", "fingerprint", "kind")
+#: the first bits of digests, 0 where there is none; codes of words
+_WORDS = ("suite", "model", "worker", "served", "fingerprint", "kind")
 _MOMENTS = frozenset(
     {"started", "created", "total", "first_byte", "connect", "queued", "claimed", "computed_seconds", "cpu"}
 )
-_CODES = ("asked", "left", "text", "response", *_WORDS)
+_CODES = ("sample", "asked", "left", "text", "response", *_WORDS)
 #: of so many records, evenly spread, tokens are estimated
 _ESTIMATED = 256
 _MOST_ALTERED = 5
@@ -78,9 +81,9 @@ class EvidenceBuilder:
         # whole numbers are exact up to 16 million in 32 bits; moments need more
         self._floats = {name: array("d" if name in _MOMENTS else "f") for name in _FLOATS}
         self._codes = {name: array("q") for name in _CODES}
-        self._words: dict[str, dict[str, int]] = {
-            name: {} for name in ("sample", "model", "worker", "served", "fingerprint", "kind")
-        }
+        self._words: dict[str, dict[str, int]] = {name: {} for name in _WORDS}
+        self._samples: list[str] = []
+        self._count = 0
         self._altered: dict[str, dict[tuple[str, int], Altered]] = {}
         #: by model and name: the value of the first case by name and epoch, and which that is
         self._parameters: dict[str, dict[str, tuple[tuple[str, int], Any]]] = {}
@@ -100,12 +103,29 @@ class EvidenceBuilder:
             "temperature": record.request.generation.temperature,
             "failures": float(len(record.failures)),
         }
-        for name, column in self._floats.items():
-            value = values.get(name)
-            column.append(_read_number(value))
+        self._append(values)
         for name, code in self._encode(record, record.request, record.completion).items():
             self._codes[name].append(code)
+        self._samples.append(intern(record.sample))
         self._note_altered(record, record.request, record.completion)
+
+    def _append(self, values: Mapping[str, float | None]) -> None:
+        """Add a row of numbers; a column begins with its first number, for of many nothing is ever known."""
+        for name, value in values.items():
+            number = _read_number(value)
+            if number == number:
+                column = self._floats[name]
+                column.extend([_NAN] * (self._count - len(column)))
+                column.append(number)
+        self._count += 1
+
+    def _fill(self, column: array[float]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        if not len(column):
+            return np.broadcast_to(np.array(_NAN, dtype=column.typecode), self._count)
+        column.extend([_NAN] * (self._count - len(column)))
+        return _view(column)
 
     def _encode(self, record: Record, request: Request, completion: Completion) -> dict[str, int]:
         trace = completion.trace
@@ -114,7 +134,8 @@ class EvidenceBuilder:
             "left": _shorten(trace.prompt) if trace and trace.prompt else 0,
             "text": _hash_text(completion.text),
             "response": _hash_text(completion.response_id) if completion.response_id else 0,
-            "sample": self._code("sample", f"{record.suite}::{record.sample}"),
+            "sample": _hash_name(f"{record.suite}::{record.sample}"),
+            "suite": self._code("suite", record.suite),
             "model": self._code("model", record.model),
             "worker": self._code("worker", record.worker),
             "served": self._code("served", completion.model),
@@ -148,9 +169,10 @@ class EvidenceBuilder:
         import numpy as np  # only a process that decides needs it
 
         found = Evidence(
-            floats={name: _view(column) for name, column in self._floats.items()},
+            floats={name: self._fill(column) for name, column in self._floats.items()},
             codes={name: _view(column) for name, column in self._codes.items()},
             words={name: tuple(words) for name, words in self._words.items()},
+            samples=np.array(self._samples, dtype=object),
             altered=tuple(examples[place] for examples in self._altered.values() for place in sorted(examples)),
             parameters={
                 model: {name: value for name, (_, value) in known.items()} for model, known in self._parameters.items()
@@ -171,6 +193,8 @@ class Evidence:
     codes: Mapping[str, np.ndarray[Any, Any]]
     #: the words of the columns that hold codes of words
     words: Mapping[str, Sequence[str]]
+    #: the ids of samples
+    samples: np.ndarray[Any, Any]
     #: a few of the prompts that left otherwise than asked for
     altered: tuple[Altered, ...] = ()
     #: sampling parameters that left otherwise, by model
@@ -190,6 +214,7 @@ class Evidence:
             floats={name: column[keep] for name, column in self.floats.items()},
             codes={name: column[keep] for name, column in self.codes.items()},
             words=self.words,
+            samples=self.samples[keep],
             altered=self.altered,
             parameters=self.parameters,
             unanswered=self.unanswered,
@@ -208,6 +233,10 @@ class Evidence:
         """Return the word of a row."""
         return str(self.words[column][int(self.codes[column][row])])
 
+    def name_sample(self, row: int) -> str:
+        """Return suite and sample of a row."""
+        return f"{self.name('suite', row)}::{self.samples[row]}"
+
     def count(self, column: str) -> dict[str, int]:
         """Return how many rows have which word, the most frequent first."""
         import numpy as np
@@ -224,6 +253,7 @@ class RunEvidence:
     rows: Evidence
     identities: Sequence[BackendIdentity]
     sessions: Sequence[Mapping[str, Any]] = ()
+    incidents: Incidents = field(default_factory=Incidents)
     #: returns the prompt as it was asked, in canonical form, of model, suite::sample and epoch
     look_up: Callable[[str, str, int], Mapping[str, Any] | None] = lambda *_: None
 
@@ -300,6 +330,11 @@ _TRACED = (
 def _shorten(digest: str) -> int:
     """Return the first 63 bits of a digest."""
     return int(digest[:16], 16) >> 1
+
+
+def _hash_name(name: str) -> int:
+    """Return 63 bits of a digest: the same in every run."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()) >> 1
 
 
 def _hash_text(text: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..core.records import Disclosure, Record, Verdict
+from ..core.records import Disclosure, Verdict
 from .backends import judge_backends
 from .evidence import RunEvidence
+from .incidents import Incidents
 from .models import judge_models
 from .prompts import judge_prompts
 from .seeds import find_seed_findings
@@ -43,7 +43,6 @@ class Judgement:
 
 def judge_run(
     run: RunEvidence,
-    records: Sequence[Record],
     known: Iterable[Disclosure] = (),
     baseline: RunEvidence | None = None,
     environment: Verdict | None = None,
@@ -51,26 +50,19 @@ def judge_run(
     """Judge a run.
 
     :param run: what was seen of it
-    :param records: its records; an outline is enough
     :param known: what was disclosed before it began, of datasets and settings
     :param baseline: what was seen of an earlier run
     :param environment: the verdict on the machine
     """
-    causes: Counter[str] = Counter()
-    seconds = 0.0
-    for record in records:
-        for failure in record.failures:
-            causes[f"HTTP {failure.status}" if failure.status else "no answer"] += 1
-            seconds += failure.seconds + failure.waited
     verdicts = [
         judge_prompts(run, baseline),
         judge_models(run, baseline),
         judge_backends(run),
         judge_tokens(run),
-        judge_times(run, causes, seconds),
+        judge_times(run),
         *([environment] if environment else []),
     ]
-    further = [*known, *_count_truncated(records), *_find_uniform(run), *find_seed_findings(run, records)]
+    further = [*known, *_tell_cut(run.incidents), *_find_uniform(run), *find_seed_findings(run)]
     for identity in run.identities:
         further += [found for found in identity.disclosures if found.factor not in ("F2", "F3")]
     return Judgement(
@@ -93,22 +85,13 @@ def _add_known(verdict: Verdict, known: Iterable[Disclosure]) -> Verdict:
     )
 
 
-def _count_truncated(records: Sequence[Record]) -> list[Disclosure]:
+def _tell_cut(incidents: Incidents) -> list[Disclosure]:
     """Answers cut off by the token limit are scored as they stand, and said so when no answer was found in them."""
-    cut = [
-        record
-        for record in records
-        if record.completion
-        and record.completion.stop_reason == "length"
-        and record.primary
-        and record.primary.answer is None
-    ]
-    if not cut:
+    if not incidents.cut:
         return []
-    many = "1 answer was" if len(cut) == 1 else f"{len(cut)} answers were"
+    many = "1 answer was" if incidents.cut == 1 else f"{incidents.cut} answers were"
     message = f"{many} cut off by the token limit before an answer was found in it, and counted as wrong"
-    first = min(record.sample for record in cut)
-    return [Disclosure(factor="A", severity="warning", message=message, evidence={"first": first})]
+    return [Disclosure(factor="A", severity="warning", message=message, evidence={"first": incidents.first_cut})]
 
 
 def _find_uniform(run: RunEvidence) -> list[Disclosure]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from .additions import find_additions
@@ -11,9 +11,13 @@ from .evidence import Evidence, RunEvidence, list_omitted, warn
 from .prompt_differences import describe_difference, name_cause
 from .verdicts import make_verdict
 
+if TYPE_CHECKING:
+    import numpy as np
+
 __all__ = ["judge_prompts"]
 
-Digests = dict[tuple[str, int], int]
+#: keeps epochs of one sample apart from other samples
+_MIX = 1_000_003
 
 
 def judge_prompts(run: RunEvidence, baseline: RunEvidence | None = None) -> Verdict:
@@ -22,6 +26,8 @@ def judge_prompts(run: RunEvidence, baseline: RunEvidence | None = None) -> Verd
     :param run: what was seen of the run
     :param baseline: what was seen of an earlier one
     """
+    import numpy as np
+
     findings: list[Disclosure] = []
     unseen: list[str] = []
     seen = 0
@@ -37,7 +43,7 @@ def judge_prompts(run: RunEvidence, baseline: RunEvidence | None = None) -> Verd
     findings += _compare_models(run)
     if baseline is not None:
         findings += _compare_baseline(run, baseline)
-    prompts = len({int(code) for code in run.rows["asked"]})
+    prompts = len(np.unique(run.rows["asked"]))
     return make_verdict(
         "F1",
         findings,
@@ -51,7 +57,7 @@ def _has_system(run: RunEvidence, rows: Evidence, model: str) -> bool:
     """Tell whether prompts have a system prompt or several turns, by the first of them."""
     if not len(rows):
         return False
-    first = run.look_up(model, rows.name("sample", 0), int(rows["epoch"][0]))
+    first = run.look_up(model, rows.name_sample(0), int(rows["epoch"][0]))
     return first is None or bool(first.get("system")) or len(first.get("turns", ())) > 1
 
 
@@ -84,42 +90,58 @@ def _find_altered(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclos
         yield warn("F1", message, parameters)
 
 
-def _read_digests(rows: Evidence) -> Digests:
-    """Return the digest of each sample's and epoch's prompt: as it left, or as it was asked where nobody saw it."""
-    words = rows.words["sample"]
-    samples, epochs, left, asked = (rows[name].tolist() for name in ("sample", "epoch", "left", "asked"))
-    return {
-        (str(words[sample]), int(epoch)): digest or other
-        for sample, epoch, digest, other in zip(samples, epochs, left, asked, strict=True)
-    }
+def _read_digests(rows: Evidence) -> np.ndarray[Any, Any]:
+    """Return the digest of each row's prompt: as it left, or as it was asked where nobody saw it."""
+    import numpy as np
+
+    return np.where(rows["left"] != 0, rows["left"], rows["asked"])
+
+
+def _pair_rows(one: Evidence, two: Evidence) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the rows of the samples and epochs that both have."""
+    import numpy as np
+
+    keys = [rows["sample"] * _MIX + rows["epoch"].astype(np.int64) for rows in (one, two)]
+    _, ours, theirs = np.intersect1d(*keys, return_indices=True)
+    return ours, theirs
+
+
+def _name_first(rows: Evidence, numbers: Iterable[int]) -> tuple[str, int]:
+    """Return sample and epoch of the first of some rows by name."""
+    return min((rows.name_sample(int(row)), int(rows["epoch"][int(row)])) for row in numbers)
 
 
 def _compare_epochs(run: RunEvidence) -> Iterator[Disclosure]:
+    import numpy as np
+
     for identity in run.identities:
-        prompts: dict[str, set[int]] = {}
-        for (sample, _), digest in _read_digests(run.rows.of_model(identity.spec, fresh=False)).items():
-            prompts.setdefault(sample, set()).add(digest)
-        changing = sorted(sample for sample, digests in prompts.items() if len(digests) > 1)
-        if changing:
+        rows = run.rows.of_model(identity.spec, fresh=False)
+        pairs = np.unique(np.stack([rows["sample"], _read_digests(rows)], axis=1), axis=0)[:, 0]
+        changing = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
+        if len(changing):
+            found = np.flatnonzero(np.isin(rows["sample"], changing))
+            names = sorted({rows.name_sample(int(row)) for row in found})
             message = (
-                f"{identity.spec}: {len(changing):,} samples were asked with another prompt in another epoch "
-                f"(first: {changing[0]})"
+                f"{identity.spec}: {len(names):,} samples were asked with another prompt in another epoch "
+                f"(first: {names[0]})"
             )
-            yield warn("F1", message, {"samples": changing[:20]})
+            yield warn("F1", message, {"samples": names[:20]})
 
 
 def _compare_models(run: RunEvidence) -> Iterator[Disclosure]:
     specs = [identity.spec for identity in run.identities]
     if len(specs) < 2:
         return
-    first = _read_digests(run.rows.of_model(specs[0], fresh=False))
+    first = run.rows.of_model(specs[0], fresh=False)
     for spec in specs[1:]:
-        other = _read_digests(run.rows.of_model(spec, fresh=False))
-        differing = sorted(key for key in first.keys() & other.keys() if first[key] != other[key])
-        if differing:
+        other = run.rows.of_model(spec, fresh=False)
+        ours, theirs = _pair_rows(first, other)
+        differing = ours[_read_digests(first)[ours] != _read_digests(other)[theirs]]
+        if len(differing):
             message = f"{specs[0]} and {spec} were asked different prompts for {len(differing):,} of the same samples"
-            one, two = (run.look_up(name, *differing[0]) for name in (specs[0], spec))
-            yield _explain(message, differing[0][0], one, two)
+            place = _name_first(first, differing)
+            one, two = (run.look_up(name, *place) for name in (specs[0], spec))
+            yield _explain(message, place[0], one, two)
 
 
 def _compare_baseline(run: RunEvidence, baseline: RunEvidence) -> Iterator[Disclosure]:
@@ -127,39 +149,32 @@ def _compare_baseline(run: RunEvidence, baseline: RunEvidence) -> Iterator[Discl
     for number, identity in enumerate(run.identities):
         other = identity.spec if identity.spec in known else baseline.identities[min(number, len(known) - 1)].spec
         rows, before = run.rows.of_model(identity.spec, fresh=False), baseline.rows.of_model(other, fresh=False)
-        ours, theirs = _read_digests(rows), _read_digests(before)
-        shared = ours.keys() & theirs.keys()
-        differing = sorted(key for key in shared if ours[key] != theirs[key])
-        if differing:
-            message = f"{identity.spec}: {len(differing):,} of {len(shared):,} prompts are others than in the baseline"
-            one, two = baseline.look_up(other, *differing[0]), run.look_up(identity.spec, *differing[0])
-            yield _explain(message, differing[0][0], one, two)
+        ours, theirs = _pair_rows(rows, before)
+        differing = ours[_read_digests(rows)[ours] != _read_digests(before)[theirs]]
+        if len(differing):
+            message = f"{identity.spec}: {len(differing):,} of {len(ours):,} prompts are others than in the baseline"
+            place = _name_first(rows, differing)
+            yield _explain(message, place[0], baseline.look_up(other, *place), run.look_up(identity.spec, *place))
         elif identity.spec == other:
             yield from _compare_counts(identity, rows, before)
 
 
 def _compare_counts(identity: BackendIdentity, rows: Evidence, before: Evidence) -> Iterator[Disclosure]:
     """The same prompts must have the same number of tokens: else something between here and the model has changed."""
-    ours, theirs = _read_counts(rows), _read_counts(before)
-    changes = [ours[key] - theirs[key] for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
-    if changes:
-        changes.sort()
-        middle = changes[len(changes) // 2]
+    import numpy as np
+
+    ours, theirs = _pair_rows(rows, before)
+    changes = rows["input_tokens"][ours] - before["input_tokens"][theirs]
+    # what was asked otherwise, or not counted, says nothing
+    same = (rows["asked"][ours] == before["asked"][theirs]) & np.isfinite(changes)
+    changes = np.sort(changes[same & (changes != 0)])
+    if len(changes):
+        middle = float(changes[len(changes) // 2])
         message = (
             f"{identity.spec}: the server counted other numbers of tokens in {len(changes):,} of the same prompts than "
             f"in the baseline ({middle:+.0f} in the middle): its template or what it adds has changed"
         )
         yield warn("F1", message, {"changed": len(changes), "median_tokens": middle})
-
-
-def _read_counts(rows: Evidence) -> dict[tuple[int, str, int], float]:
-    words = rows.words["sample"]
-    columns = (rows[name].tolist() for name in ("asked", "sample", "epoch", "input_tokens"))
-    return {
-        (asked, str(words[sample]), int(epoch)): tokens
-        for asked, sample, epoch, tokens in zip(*columns, strict=True)
-        if tokens == tokens  # not a number: nothing was reported
-    }
 
 
 def _explain(message: str, sample: str, wanted: Mapping[str, Any] | None, sent: Mapping[str, Any] | None) -> Disclosure:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from ..core.records import Disclosure, Record, Severity
+from ..core.records import Disclosure, Severity
 from .evidence import RunEvidence
 
 __all__ = ["find_seed_findings"]
@@ -14,15 +13,14 @@ __all__ = ["find_seed_findings"]
 _NOISE = 1e-4
 
 
-def find_seed_findings(run: RunEvidence, records: Sequence[Record]) -> list[Disclosure]:
+def find_seed_findings(run: RunEvidence) -> list[Disclosure]:
     """Report how often the same request got the same answer, and code that took seeds into its own hands.
 
     :param run: what was seen of the run
-    :param records: its records
     """
     found: list[Disclosure] = []
     for identity in run.identities:
-        checks = [record.seed_check for record in records if record.model == identity.spec and record.seed_check]
+        checks = run.incidents.seed_checks.get(identity.spec, [])
         if checks:
             same = sum(check.same_text for check in checks)
             differences = [check.logprob_difference for check in checks if check.logprob_difference is not None]

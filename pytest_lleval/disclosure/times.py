@@ -24,12 +24,10 @@ _FIRST_TIMES = 3.0
 _SLEPT_SECONDS = 2.0
 
 
-def judge_times(run: RunEvidence, failures: Counter[str] | None = None, failed_seconds: float = 0.0) -> Verdict:
+def judge_times(run: RunEvidence) -> Verdict:
     """Compare the times of calls, taken around them, with those anybody else gives, and with what is possible.
 
     :param run: what was seen of the run
-    :param failures: failed attempts by cause
-    :param failed_seconds: what they and the waiting after them took
     """
     findings: list[Disclosure] = []
     doubts: list[str] = []
@@ -44,7 +42,7 @@ def judge_times(run: RunEvidence, failures: Counter[str] | None = None, failed_s
         findings += _find_impossible(identity, rows)
         findings += _find_left_out(identity, rows)
     findings += _find_sleep(run)
-    findings += _count_failures(failures or Counter(), failed_seconds)
+    findings += _count_failures(run.incidents.failures, run.incidents.failed_seconds)
     evidence["cpu_seconds"] = round(sum(float(session.get("cpu", 0.0)) for session in run.sessions), 3)
     return make_verdict(
         "F5",

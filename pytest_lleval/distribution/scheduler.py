@@ -83,7 +83,6 @@ class CaseScheduling:
         #: what each worker was ever given, directly or not, also when it is gone
         self._assigned: dict[Any, set[str]] = {}
         self._ids: list[str] | None = None
-        self._indices: dict[str, int] = {}
         self._differs = False
         self._started = False
         self._cases: deque[str] = deque()
@@ -150,7 +149,6 @@ class CaseScheduling:
         """Begin, once every worker has collected; later, give a new worker its share."""
         if not self._started and self._ids is not None and not self._differs:
             self._started = True
-            self._indices = {name: index for index, name in enumerate(self._ids)}
             self._deal(self._ids)
         self._feed_all()
 
@@ -172,7 +170,7 @@ class CaseScheduling:
 
     def mark_test_pending(self, item: str) -> None:
         """Run an item again, as plugins for crashed items ask for."""
-        self._turns.append(self._indices[item])
+        self._turns.append((self._ids or []).index(item))
         self._feed_all()
 
     def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:

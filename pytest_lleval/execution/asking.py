@@ -121,6 +121,7 @@ class Asker:
             suite=case.suite,
             sample=case.sample.id,
             group=case.sample.group,
+            cluster=case.sample.cluster,
             model=case.model,
             epoch=epoch,
             outcome="unscored" if cause else "scored",

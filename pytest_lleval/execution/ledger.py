@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
+from functools import lru_cache
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -50,9 +51,9 @@ class Ledger:
     def __init__(self, cases: Iterable[Case], epochs: int) -> None:
         self._cases = {case.id: case for case in cases}
         self._epochs = epochs
-        self._selected = frozenset(self._cases)
-        #: by case and epoch; what a resumed run had before is there from the start
-        self._entries: dict[tuple[str, int], Entry] = {}
+        self._selected: Set[str] = self._cases.keys()
+        #: by epoch, then by case; what a resumed run had before is there from the start
+        self._entries: dict[int, dict[str, Entry]] = {epoch: {} for epoch in range(1, epochs + 1)}
         self._earlier: set[tuple[str, int]] = set()
         self._excused: set[str] = set()
         self._reported: set[str] = set()
@@ -63,22 +64,24 @@ class Ledger:
 
     def enter_earlier(self, entry: Entry) -> None:
         """Take over what a resumed run has already."""
-        self._entries[entry.case, entry.epoch] = entry
+        if entry.epoch in self._entries:
+            self._entries[entry.epoch][entry.case] = entry
         self._earlier.add((entry.case, entry.epoch))
 
     @property
     def done(self) -> frozenset[tuple[str, int]]:
         """Case and epoch of everything that is there."""
-        return frozenset(self._entries)
+        return frozenset((case, epoch) for epoch, entries in self._entries.items() for case in entries)
 
     @property
-    def selected(self) -> frozenset[str]:
+    def selected(self) -> Set[str]:
         """The cases the session will run; all of them while nothing was collected, for then all are missing."""
         return self._selected
 
     def select(self, node_ids: Iterable[str]) -> None:
         """Hear which items the session will run."""
-        self._selected = frozenset(self._cases).intersection(node_ids)
+        chosen = frozenset(self._cases).intersection(node_ids)
+        self._selected = chosen if len(chosen) < len(self._cases) else self._cases.keys()
 
     def excuse(self, node_id: str) -> None:
         """Hear of a case that will have no record: a marker skipped it."""
@@ -94,7 +97,7 @@ class Ledger:
             self.violations.append(problem)
             return None
         entry = _read_entry(raw)
-        if self._entries.setdefault((entry.case, entry.epoch), entry) is not entry:
+        if self._entries[entry.epoch].setdefault(entry.case, entry) is not entry:
             self.repeated += 1
             return None
         return entry
@@ -106,7 +109,7 @@ class Ledger:
 
     def withdraw(self, entry: Entry) -> None:
         """Take an entry back whose record could not be journaled."""
-        self._entries.pop((entry.case, entry.epoch), None)
+        self._entries[entry.epoch].pop(entry.case, None)
 
     def find_case(self, node_id: str) -> Case | None:
         """Return the case of a node id; None when it is of another test."""
@@ -125,12 +128,12 @@ class Ledger:
 
     def find(self, case: str) -> tuple[Entry, ...]:
         """Return the entries of a case, by epoch."""
-        found = (self._entries.get((case, epoch)) for epoch in range(1, self._epochs + 1))
+        found = (entries.get(case) for entries in self._entries.values())
         return tuple(entry for entry in found if entry is not None)
 
     def is_complete(self, case: str) -> bool:
         """Tell whether every epoch of a case has its record."""
-        return all((case, epoch) in self._entries for epoch in range(1, self._epochs + 1))
+        return all(case in entries for entries in self._entries.values())
 
     def count_fresh(self, case: str) -> int:
         """Return how many epochs of a case were entered in this session."""
@@ -181,8 +184,14 @@ def _find_intruder(raw: Mapping[str, Any], source: Source) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
+def _share_scores(scores: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+    """Return the same values as one object: of a long run there are few different ones."""
+    return scores
+
+
 def _read_entry(raw: Mapping[str, Any]) -> Entry:
-    scores = tuple((intern(score["name"]), score["value"]) for score in raw["scores"])
+    scores = _share_scores(tuple((score["name"], score["value"]) for score in raw["scores"]))
     completion = raw.get("completion") or {}
     return Entry(
         case=intern(raw["case"]),

@@ -95,7 +95,8 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
         plans[name] = Plan(suite=chosen[0].suite, dataset=dataset)
         for model, label in labels.items():
             for sample in samples:
-                # reports, records and xdist's lists name it again and again
+                # reports, records and xdist's lists name them again and again
+                intern(sample.id)
                 case_id = intern(f"{name}::{_fit_node_id(sample.id)}[{label}]")
                 cases.append(Case(id=case_id, suite=name, model=model, sample=sample))
     _refuse_twins(cases)

@@ -114,6 +114,7 @@ class SessionFleet:
                 suite=case.suite,
                 sample=case.sample.id,
                 group=case.sample.group,
+                cluster=case.sample.cluster,
                 model=case.model,
                 epoch=epoch,
                 outcome="unscored",

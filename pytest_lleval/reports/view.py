@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..analysis.summary import SuiteSummary, summarise_run
+from ..analysis.tally import Tally, TallyBuilder
 from ..core.canonical import canonical_prompt
-from ..core.encoding import decode_identity, outline_record
+from ..core.encoding import decode_identity
 from ..core.errors import RunDirectoryError
-from ..core.records import BackendIdentity, Disclosure, Record, Verdict
+from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..disclosure.evidence import EvidenceBuilder, RunEvidence
 from ..disclosure.factors import judge_run
+from ..disclosure.incidents import Incidents
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import find_unacknowledged, is_trustworthy, sort_findings
 from ..execution.journal import JournalReader, read_journal
@@ -72,8 +74,8 @@ class RunReader:
         epochs = manifest["settings"].get("epochs", 1)
         self._builder = EvidenceBuilder(selected * max(1, len(manifest["models"])) * epochs)
         self._journal = JournalReader(run)
-        #: the latest of each case and epoch: a resumed run asks failed epochs again
-        self._records: dict[tuple[str, int], Record] = {}
+        self._incidents = Incidents()
+        self._tallies = TallyBuilder()
 
     def advance(self) -> None:
         """Read what was written since the last time.
@@ -82,16 +84,18 @@ class RunReader:
         """
         for record in self._journal.read():
             self._builder.add(record)
-            self._records[record.case, record.epoch] = outline_record(record)
+            self._incidents.add(record)
+            self._tallies.add(record)
 
-    def finish(self) -> tuple[list[Record], RunEvidence]:
-        """Read the rest; return outlines of the latest records, and what was seen of all."""
+    def finish(self) -> tuple[Sequence[Tally], RunEvidence]:
+        """Read the rest; return what the numbers are made of, and what was seen."""
         self.advance()
         manifest = read_manifest(self.run)
-        return list(self._records.values()), RunEvidence(
+        return self._tallies.finish(), RunEvidence(
             rows=self._builder.finish(),
             identities=[decode_identity(raw) for raw in manifest["models"]],
             sessions=manifest["sessions"],
+            incidents=self._incidents,
             look_up=self._look_up,
         )
 
@@ -115,7 +119,7 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
     :raises RunDirectoryError: when its files cannot be read
     """
     manifest = read_manifest(run)
-    records, seen = (reader or RunReader(run)).finish()
+    tallies, seen = (reader or RunReader(run)).finish()
     known = [Disclosure(**raw) for raw in manifest["disclosures"]]
     if baseline is None and manifest.get("baseline"):
         baseline = Path(manifest["baseline"])
@@ -128,13 +132,12 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
     metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}
     judgement = judge_run(
         seen,
-        records,
         known,
         before,
         judge_environment(_join_workers(seen), baseline=_join_workers(before) if before else None),
     )
     return RunView(
-        suites=summarise_run(records, metrics),
+        suites=summarise_run(tallies, metrics),
         identities=seen.identities,
         verdicts=judgement.verdicts,
         further=judgement.further,

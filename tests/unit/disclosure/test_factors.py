@@ -11,7 +11,7 @@ WARNING = Disclosure(factor="F2", severity="warning", message="an alias")
 def find_disclosures(
     records: list[Record], identities: list[BackendIdentity], known: list[Disclosure] | None = None
 ) -> tuple[Disclosure, ...]:
-    return judge_run(make_evidence(records, identities), records, known or []).disclosures
+    return judge_run(make_evidence(records, identities), known or []).disclosures
 
 
 def answer(sample: str, **changes: object) -> Record:

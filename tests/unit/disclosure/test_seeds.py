@@ -19,7 +19,7 @@ def check(*checks: SeedCheck | None) -> list[Record]:
 
 
 def find(records: Sequence[Record], **changes: Any) -> list[Disclosure]:
-    return find_seed_findings(see(records, **changes), records)
+    return find_seed_findings(see(records, **changes))
 
 
 def sampled(temperature: float | None) -> list[Record]:
@@ -60,7 +60,7 @@ def test_answers_that_are_not_sampled_need_no_check() -> None:
 
 def test_each_model_has_its_own_check() -> None:
     records = [*check(SAME), *(replace(record, model="openai/n") for record in check(SeedCheck(same_text=False)))]
-    found = find_seed_findings(see(records, [make_server(), make_server("openai/n")]), records)
+    found = find_seed_findings(see(records, [make_server(), make_server("openai/n")]))
     assert [(item.message.split(":")[0], item.severity) for item in found] == [
         ("openai/m", "note"),
         ("openai/n", "warning"),

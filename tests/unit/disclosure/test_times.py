@@ -1,6 +1,6 @@
 import random
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,7 +120,15 @@ def test_a_steady_clock_is_clean_and_an_unknown_one_too() -> None:
 
 
 def test_failed_attempts_are_a_note_with_their_time() -> None:
-    verdict = judge_times(see(answer_all(), (SERVER,)), Counter({"HTTP 429": 2, "no answer": 1}), 4.2)
+    busy, gone = (
+        FailedAttempt(error="busy", status=429, seconds=1.0),
+        FailedAttempt(error="gone", seconds=1, waited=1.2),
+    )
+    records = [
+        replace(record, failures=(busy, gone, busy)) if not number else record
+        for number, record in enumerate(answer_all())
+    ]
+    verdict = judge_times(see(records, (SERVER,)))
     assert verdict.state == "clean"
     assert messages_of(verdict, "note") == (
         "3 requests failed (HTTP 429 2, no answer 1); they and the waiting after them took 4.2 s of calls, "
