@@ -1,11 +1,33 @@
-import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.stats import t
 
-from pytest_lleval.analysis.statistics import estimate_macro, estimate_mean, estimate_rate
+from pytest_lleval.analysis.statistics import (
+    estimate_clustered,
+    estimate_macro,
+    estimate_mean,
+    estimate_rate,
+    measure_cluster_variance,
+)
+
+
+def bound(rate: float, n: float, freedom: float) -> tuple[float, float]:
+    """Wilson's limits from their definition: where the score equals the quantile."""
+    quantile = t.ppf(0.975, freedom)
+
+    def score(truth: float) -> float:
+        return float(abs(rate - truth) - quantile * np.sqrt(truth * (1 - truth) / n))
+
+    return float(brentq(score, 1e-9, rate)), float(brentq(score, rate, 1 - 1e-9))
 
 
 @pytest.mark.parametrize(
@@ -40,23 +62,158 @@ def test_a_rate_of_nothing_is_an_error() -> None:
         estimate_rate(0, 0)
 
 
-def test_partial_values_get_the_normal_interval() -> None:
-    values = [0.0, 0.5, 1.0, 0.5]
+def test_partial_values_get_wilsons_interval_with_the_n_their_variance_is_worth() -> None:
+    values = [0.0, 0.5, 1.0, 0.5] * 25
     estimate = estimate_mean(values)
-    error = 1.959964 * np.std(values, ddof=1) / math.sqrt(4)
-    assert estimate.method == "normal"
-    assert estimate.low == pytest.approx(0.5 - error, abs=1e-6)
+    effective = 0.25 / (np.var(values, ddof=1) / 100)
+    low, high = bound(0.5, effective, freedom=99)
+    assert estimate.method == "Wilson, effective n"
+    assert (estimate.low, estimate.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+
+
+def test_partial_values_tell_more_than_as_many_right_and_wrong_ones() -> None:
+    partial, whole = estimate_mean([0.25, 0.75] * 20), estimate_mean([0.0, 1.0] * 20)
+    assert whole.low is not None
+    assert partial.low is not None
+    assert whole.low < partial.low < 0.5
+
+
+def test_partial_values_that_are_all_alike_tell_as_much_as_right_and_wrong_ones() -> None:
+    """Nothing is known of how they vary: a third of three epochs each time is no certainty."""
+    estimate = estimate_mean([1 / 3] * 30)
+    rate = estimate_rate(10, 30)
+    assert estimate.value == pytest.approx(1 / 3)
+    assert rate.low is not None
+    assert 0.9 < (estimate.low or 0) / rate.low < 1
+
+
+VALUES = st.lists(st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]), min_size=2, max_size=30)
+
+
+@given(VALUES, st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_a_mean_lies_within_its_interval_whatever_the_order(values: list[float], random: Random) -> None:
+    estimate = estimate_mean(values)
+    assert 0 <= (estimate.low or 0) <= estimate.value <= (estimate.high or 0) <= 1
+    assert estimate_mean(random.sample(values, len(values))) == estimate
+
+
+@given(VALUES)
+@settings(deadline=None)
+def test_a_mean_mirrors(values: list[float]) -> None:
+    estimate, mirror = estimate_mean(values), estimate_mean([1 - value for value in values])
+    assert estimate.low == pytest.approx(1 - (mirror.high or 0), abs=1e-9)
 
 
 def test_one_partial_value_has_no_interval() -> None:
     assert estimate_mean([0.5]).low is None
 
 
+def test_the_mean_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one value"):
+        estimate_mean([])
+    with pytest.raises(ValueError, match="at least one value"):
+        estimate_clustered([], [])
+    with pytest.raises(ValueError, match="each at least one value"):
+        estimate_macro([[1.0], []])
+
+
+def test_the_cluster_robust_variance_agrees_with_statsmodels() -> None:
+    """Of clusters of one size, CR2 is what others call CR1 with G / (G - 1)."""
+    regression = pytest.importorskip("statsmodels.api")
+    rng = np.random.default_rng(3)
+    values, clusters = rng.random(60).round(1), np.repeat(np.arange(12), 5)
+    fit = regression.OLS(values, np.ones(60)).fit(
+        cov_type="cluster", cov_kwds={"groups": clusters, "use_correction": False}
+    )
+    variance, count = measure_cluster_variance(values.tolist(), clusters.tolist())
+    assert variance == pytest.approx(fit.bse[0] ** 2 * 12 / 11)
+    assert count == 12
+
+
+def test_the_cluster_robust_variance_is_unbiased_for_clusters_of_many_sizes() -> None:
+    rng = np.random.default_rng(4)
+    clusters = np.repeat(np.arange(8), [1, 2, 3, 4, 5, 6, 7, 12]).tolist()
+    found = [measure_cluster_variance(rng.standard_normal(40).tolist(), clusters)[0] for _ in range(4000)]
+    assert np.mean(found) == pytest.approx(1 / 40, rel=0.04)
+
+
+def test_clusters_of_one_are_no_clusters() -> None:
+    values = [0.0, 1.0, 1.0, 0.0, 1.0]
+    assert estimate_clustered(values, "abcde") == estimate_mean(values)
+
+
+def test_values_alike_within_clusters_widen_the_interval() -> None:
+    values = [1.0] * 5 + [0.0] * 5 + [1.0] * 5 + [0.0] * 5
+    alike = estimate_clustered(values, [index // 5 for index in range(20)])
+    mixed = estimate_clustered(values, [index % 5 for index in range(20)])
+    assert (alike.high or 0) - (alike.low or 0) > (mixed.high or 0) - (mixed.low or 0)
+
+
+@given(VALUES, st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_a_clustered_mean_lies_within_its_interval_whatever_the_order(values: list[float], random: Random) -> None:
+    clusters = [index % 3 for index in range(len(values))]
+    estimate = estimate_clustered(values, clusters)
+    assert 0 <= (estimate.low or 0) <= estimate.value <= (estimate.high or 0) <= 1
+    order = random.sample(range(len(values)), len(values))
+    assert estimate_clustered([values[i] for i in order], [clusters[i] for i in order]) == estimate
+
+
+def test_clusters_that_are_all_right_count_as_one_value_each() -> None:
+    estimate = estimate_clustered([1.0] * 50, [index // 5 for index in range(50)])
+    rate = estimate_rate(10, 10)
+    assert (estimate.low or 0) < (rate.low or 0) < (estimate_rate(50, 50).low or 0)
+
+
+def test_one_cluster_has_no_interval() -> None:
+    estimate = estimate_clustered([1.0, 0.0], ["a", "a"])
+    assert (estimate.value, estimate.low, estimate.method) == (0.5, None, "none: one cluster")
+
+
+def test_every_value_needs_a_cluster() -> None:
+    with pytest.raises(ValueError, match="2 values and 1 cluster labels"):
+        estimate_clustered([1.0, 0.0], ["a"])
+
+
 def test_macro_accuracy_weighs_groups_alike() -> None:
     estimate = estimate_macro([[1.0, 1.0, 1.0, 0.0], [0.0, 0.0]])
     assert estimate.value == pytest.approx(0.375)
-    spread = math.sqrt(0.25 / 4 + 0) / 2
-    assert estimate.high == pytest.approx(0.375 + 1.959964 * spread, abs=1e-6)
+    effective = 0.375 * 0.625 / ((0.25 / 4 + 0) / 4)
+    low, high = bound(0.375, effective, freedom=4)
+    assert (estimate.low, estimate.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+
+
+def test_groups_that_are_all_right_have_an_interval_all_the_same() -> None:
+    estimate = estimate_macro([[1.0] * 5, [1.0] * 10])
+    assert 0.5 < (estimate.low or 1) < 0.8
+    assert estimate.high == 1
+
+
+def test_fourteen_thousand_values_take_milliseconds() -> None:
+    values = np.random.default_rng(1).random(14_042).round(1).tolist()
+    clusters = [index // 5 for index in range(len(values))]
+    assert measure_time(lambda: estimate_mean(values)) < 0.05
+    assert measure_time(lambda: estimate_clustered(values, clusters)) < 0.05
+
+
+def measure_time(work: Callable[[], object]) -> float:
+    """The least CPU time of a few runs."""
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def test_neither_numpy_nor_scipy_is_loaded_for_rates() -> None:
+    code = (
+        "import sys; from pytest_lleval.analysis.statistics import estimate_mean; estimate_mean([0.0, 1.0]); "
+        "print({'numpy', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_macro_accuracy_over_groups_of_one_has_no_interval() -> None:
