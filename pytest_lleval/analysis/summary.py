@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.records import Record
-from .statistics import Estimate, estimate_macro, estimate_mean
-from .tally import CACHED, FRESH, UNANSWERED, Tally, tally_records
+from .components import find_best_split, measure_components
+from .statistics import Estimate, estimate_clustered, estimate_macro, estimate_mean
+from .tally import CACHED, DECIDED, FRESH, UNANSWERED, Tally, tally_records
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["GroupSummary", "Metric", "SuiteSummary", "Traffic", "summarise_run"]
+__all__ = ["EpochSummary", "GroupSummary", "Metric", "SuiteSummary", "Traffic", "summarise_run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +33,22 @@ class GroupSummary:
 
     group: str
     estimate: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochSummary:
+    """How much of the accuracy's variance lies between epochs of one sample, and how the calls are best spent."""
+
+    #: mean number of epochs a sample
+    epochs: float
+    #: variance between samples and within them
+    between: float
+    within: float
+    #: the standard error as the calls were spent, and as they are spent best
+    error: float
+    best_samples: int
+    best_epochs: int
+    best_error: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,39 +78,72 @@ class SuiteSummary:
     scored: int
     #: cause to number of epochs that could not be scored
     unscored: Mapping[str, int]
+    #: epochs that were not asked any more, since the gates were decided
+    not_run: int
     metrics: tuple[Metric, ...]
     groups: tuple[GroupSummary, ...]
+    #: of the primary scorer; None where no sample has several epochs
+    epochs: EpochSummary | None
     traffic: Traffic
 
 
 def summarise_run(
-    records: Iterable[Record] | Sequence[Tally], metrics: Mapping[str, Sequence[str]] | None = None
+    records: Iterable[Record] | Sequence[Tally],
+    metrics: Mapping[str, Sequence[str]] | None = None,
+    available: Mapping[str, int] | None = None,
 ) -> tuple[SuiteSummary, ...]:
     """Compute each suite's and model's numbers, in order of first appearance.
 
     :param records: the run's, or their tallies
     :param metrics: suite name to the aggregates it declares; every suite has ``accuracy``
+    :param available: suite name to the number of samples its dataset has
     """
     given = list(records)
     tallies = [part for part in given if isinstance(part, Tally)]
     tallies += tally_records(record for record in given if isinstance(record, Record))
-    return tuple(_summarise(part, (metrics or {}).get(part.suite, ("accuracy",))) for part in tallies)
+    return tuple(
+        _summarise(part, (metrics or {}).get(part.suite, ("accuracy",)), (available or {}).get(part.suite))
+        for part in tallies
+    )
 
 
-def _summarise(part: Tally, names: Sequence[str]) -> SuiteSummary:
+def _summarise(part: Tally, names: Sequence[str], available: int | None) -> SuiteSummary:
     primary = part.scorers[0] if part.scorers else None
+    causes = _count_causes(part)
+    not_run = causes.pop(DECIDED, 0)
     return SuiteSummary(
         suite=part.suite,
         model=part.model,
-        cases=len(set(part["sample"])),
+        cases=len(set(part["sample"][part["cause"] != part.find("cause", DECIDED)])),
         scored=int((part["cause"] == 0).sum()),
-        unscored=_count_causes(part),
+        unscored=causes,
+        not_run=not_run,
         metrics=tuple(found for scorer in part.scorers for found in _measure(part, scorer, names)),
         groups=tuple(
             GroupSummary(group=group, estimate=estimate_mean(values))
             for group, values in (_group_values(part, primary).items() if primary else ())
         ),
+        epochs=_summarise_epochs(part, primary, available) if primary else None,
         traffic=_measure_traffic([part]),
+    )
+
+
+def _summarise_epochs(part: Tally, scorer: str, available: int | None) -> EpochSummary | None:
+    values = part.epochs(scorer)
+    calls = sum(map(len, values))
+    if len(values) < 2 or calls == len(values):
+        return None
+    found = measure_components(values)
+    each = calls / len(values)
+    best = find_best_split(found, cost_sample=0.0, cost_epoch=1.0, budget=calls, available=available)
+    return EpochSummary(
+        epochs=each,
+        between=found.between,
+        within=found.within,
+        error=math.sqrt((found.between + found.within / each) / len(values)),
+        best_samples=best.samples,
+        best_epochs=best.epochs,
+        best_error=math.sqrt(best.variance),
     )
 
 
@@ -106,10 +157,19 @@ def _count_causes(part: Tally) -> dict[str, int]:
 
 def _measure(part: Tally, scorer: str, names: Sequence[str]) -> Iterator[Metric]:
     groups = _group_values(part, scorer)
-    values = [value for group in groups.values() for value in group]
-    yield Metric(name="accuracy", scorer=scorer, estimate=estimate_mean(values))
+    yield Metric(name="accuracy", scorer=scorer, estimate=_estimate(part, scorer))
     if "macro_accuracy" in names and len(groups) > 1:
         yield Metric(name="macro_accuracy", scorer=scorer, estimate=estimate_macro(list(groups.values())))
+
+
+def _estimate(part: Tally, scorer: str) -> Estimate:
+    """Estimate the mean over samples, which depend on each other where they are of one cluster."""
+    found = part.means(scorer)
+    values = found["value"].tolist()
+    names = [part.name("cluster", int(code)) for code in found["cluster"]]
+    if not any(names):
+        return estimate_mean(values)
+    return estimate_clustered(values, [(name, 0) if name else ("", row) for row, name in enumerate(names)])
 
 
 def _group_values(part: Tally, scorer: str) -> dict[str, list[float]]:
@@ -135,7 +195,7 @@ def _measure_traffic(parts: Sequence[Tally]) -> Traffic:
     sent = answered == FRESH
     outputs = join("output_tokens")[sent]
     return Traffic(
-        requests=int(sent.sum() + failures.sum()),
+        requests=int(sent.sum() + join("further").sum() + failures.sum()),
         retried=int((failures + (answered > UNANSWERED) > 1).sum()),
         input_tokens=int(np.nansum(join("input_tokens")[sent])),
         output_tokens=int(np.nansum(outputs)),

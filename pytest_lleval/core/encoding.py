@@ -18,6 +18,7 @@ from .records import (
     BackendIdentity,
     Completion,
     Disclosure,
+    Exchange,
     FailedAttempt,
     Generation,
     Message,
@@ -105,6 +106,8 @@ def encode_record(record: Record) -> dict[str, Any]:
         encoded["seed_check"] = asdict(record.seed_check)
     if record.failures:
         encoded["failures"] = [_encode_failure(failure) for failure in record.failures]
+    if record.earlier:
+        encoded["earlier"] = [_encode_exchange(exchange) for exchange in record.earlier]
     return encoded
 
 
@@ -136,6 +139,7 @@ def decode_record(raw: Mapping[str, Any], *, outline: bool = False) -> Record:
         target=() if outline else tuple(raw["target"]),
         worker=intern(raw["worker"]),
         started=raw["started"],
+        earlier=tuple(_decode_exchange(exchange, outline) for exchange in raw.get("earlier", ())),
     )
 
 
@@ -152,6 +156,25 @@ def _encode_failure(failure: FailedAttempt) -> dict[str, Any]:
         "seconds": round(failure.seconds, 6),
         "waited": round(failure.waited, 6),
     }
+
+
+def _encode_exchange(exchange: Exchange) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"request": encode_request(exchange.request), "started": round(exchange.started, 6)}
+    if exchange.completion:
+        encoded["completion"] = encode_completion(exchange.completion)
+    if exchange.failures:
+        encoded["failures"] = [_encode_failure(failure) for failure in exchange.failures]
+    return encoded
+
+
+def _decode_exchange(raw: Mapping[str, Any], outline: bool) -> Exchange:
+    completion = raw.get("completion")
+    return Exchange(
+        request=Request() if outline else _decode_request(raw["request"]),
+        completion=decode_completion(completion, outline=outline) if completion else None,
+        failures=tuple(FailedAttempt(**failure) for failure in raw.get("failures", ())),
+        started=raw["started"],
+    )
 
 
 def _encode_score(score: Score) -> dict[str, Any]:
@@ -202,12 +225,7 @@ def encode_completion(completion: Completion) -> dict[str, Any]:
         "response_id": completion.response_id,
         "stop_reason": completion.stop_reason,
         "usage": {"input": usage.input_tokens, "output": usage.output_tokens, "cached": usage.cached_tokens},
-        "timing": {
-            "queued": round(timing.queued, 6),
-            "connect": timing.connect,
-            "first_byte": timing.first_byte,
-            "total": round(timing.total, 6),
-        },
+        "timing": _encode_timing(timing),
         "cached": completion.cached,
     }
     if completion.trace:
@@ -216,6 +234,18 @@ def encode_completion(completion: Completion) -> dict[str, Any]:
         encoded["logprobs"] = [
             {"token": t.token, "logprob": t.logprob, "top": dict(t.top)} for t in completion.logprobs
         ]
+    return encoded
+
+
+def _encode_timing(timing: Timing) -> dict[str, Any]:
+    encoded = {
+        "queued": round(timing.queued, 6),
+        "connect": timing.connect,
+        "first_byte": timing.first_byte,
+        "total": round(timing.total, 6),
+    }
+    if timing.first_token is not None and timing.last_token is not None:
+        encoded |= {"first_token": round(timing.first_token, 6), "last_token": round(timing.last_token, 6)}
     return encoded
 
 

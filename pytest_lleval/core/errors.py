@@ -9,7 +9,8 @@ LlevalError
 ├── AttachError         a backend did not prove itself before the run
 ├── CallError           one model call failed
 │   ├── RefusedError    the model or its filter declined to answer
-│   └── BudgetError     the budget of the run has no room for the call, so it was not made
+│   ├── BudgetError     the budget of the run has no room for the call, so it was not made
+│   └── DecidedError    the gates of the suite are decided, so the call was not made
 └── RunDirectoryError   the evidence could not be written or read
 
 Each message is one sentence that names the value, the place and the way out.
@@ -28,6 +29,7 @@ __all__ = [
     "BudgetError",
     "CallError",
     "DatasetError",
+    "DecidedError",
     "LlevalError",
     "RefusedError",
     "RunDirectoryError",
@@ -106,6 +108,10 @@ class RefusedError(CallError):
 
 class BudgetError(CallError):
     """The budget of the run has no room for the call, so it was not made."""
+
+
+class DecidedError(CallError):
+    """The gates of the suite are decided, so the call was not made."""
 
 
 class RunDirectoryError(LlevalError):

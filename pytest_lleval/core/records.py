@@ -14,6 +14,7 @@ __all__ = [
     "Case",
     "Completion",
     "Disclosure",
+    "Exchange",
     "Factor",
     "FactorState",
     "FailedAttempt",
@@ -35,7 +36,8 @@ RequestKind = Literal["chat", "completion"]
 StopReason = Literal["stop", "length", "refused", "tool", "unknown"]
 BackendKind = Literal["real", "mock", "callable"]
 Outcome = Literal["scored", "unscored"]
-Cause = Literal["error", "refused", "budget", "judge"]
+#: `decided`: not asked any more, since all gates of its suite were decided
+Cause = Literal["error", "refused", "budget", "judge", "decided"]
 Severity = Literal["note", "warning", "critical"]
 Factor = Literal["F1", "F2", "F3", "F4", "F5", "E"]
 FactorState = Literal["clean", "flagged", "unverified"]
@@ -133,6 +135,9 @@ class Timing:
     connect: float | None = None
     first_byte: float | None = None
     total: float = 0.0
+    #: of an answer that came in pieces: until the first and until the last piece with text, from before it was sent
+    first_token: float | None = None
+    last_token: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,6 +213,19 @@ class FailedAttempt:
     seconds: float = 0.0
     #: from its failure until the next attempt was sent; 0 for the last
     waited: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """One of several calls a test has made in one case."""
+
+    request: Request
+    #: None where no answer could be had
+    completion: Completion | None = None
+    #: as of a `Record`
+    failures: tuple[FailedAttempt, ...] = ()
+    #: seconds since 1970
+    started: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -308,6 +326,16 @@ class Record:
     worker: str = "main"
     #: seconds since 1970 when the epoch was begun; waiting for a free connection comes first
     started: float = 0.0
+    #: of a test that has asked more than once: the calls before the one of `request` and `completion`
+    earlier: tuple[Exchange, ...] = ()
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All calls with their requests, in order; the last one is that of the record itself."""
+        if self.request is None:
+            return self.earlier
+        last = Exchange(request=self.request, completion=self.completion, failures=self.failures, started=self.started)
+        return (*self.earlier, last)
 
     @property
     def primary(self) -> Score | None:

@@ -8,17 +8,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from .errors import UnknownNameError, UsageError
+from .gates import Comparison, Threshold
+from .matrix import MatrixSettings
 
 __all__ = [
     "ACKNOWLEDGEABLE",
     "CACHE_MODES",
     "DEFAULT_DEADLINE",
     "DEFAULT_MODEL",
+    "Allowance",
     "CacheMode",
     "Limit",
     "ModelSpec",
     "Settings",
     "parse_acknowledgements",
+    "parse_allowance",
     "parse_arguments",
     "parse_limit",
     "parse_model",
@@ -76,6 +80,21 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Allowance:
+    """How many of something there may be: a count, or a share of all."""
+
+    value: float = 0.0
+    relative: bool = False
+
+    def admits(self, count: int, total: int) -> bool:
+        """Tell whether so many of so many are few enough."""
+        return count <= (self.value * total if self.relative else self.value)
+
+    def __str__(self) -> str:
+        return f"{self.value:.6g}" if not self.relative else f"{100 * self.value:.6g}%"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """Everything a run was asked to do; the same on the controller and on every worker."""
 
@@ -101,8 +120,23 @@ class Settings:
     cache: CacheMode = "on"
     #: how many samples are asked twice to see whether the answers are the same
     check_seed: int = 0
-    #: an earlier run to compare with: its path or name
+    #: what to compare with: a baseline file, or the path or name of an earlier run
     baseline: str | None = None
+    gates: tuple[Threshold, ...] = ()
+    #: what must not become worse than in the baseline, and by how much it may
+    comparisons: tuple[Comparison, ...] = ()
+    #: the file to write the results to, for later runs to be compared with
+    save_baseline: str | None = None
+    #: whether a suite ends as soon as its gates are decided
+    stop_decided: bool = False
+    #: whether planted answers go through each suite's scorers before anything is asked
+    canaries: bool = False
+    #: whether tests may ask models that cost money
+    live: bool = False
+    #: unscored samples that do not fail the session
+    unscored_allowed: Allowance = field(default_factory=Allowance)
+    #: the file of known failures; None looks for the usual one
+    known_failures: str | None = None
     #: whether a finding above a note fails the session
     strict: bool = False
     #: factor to the reason why its findings are expected
@@ -111,6 +145,8 @@ class Settings:
     #: `None`: a fresh run; an empty string: the newest run; else the name or path of a run
     resume: str | None = None
     dry_run: bool = False
+    #: the size matrix; None where it is not asked for
+    matrix: MatrixSettings | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -131,6 +167,12 @@ class Settings:
         values["models"] = tuple(ModelSpec(**model) for model in _mappings(values["models"]))
         limit = values["limit"]
         values["limit"] = Limit(**limit) if isinstance(limit, dict) else None
+        values["gates"] = tuple(Threshold(**gate) for gate in _mappings(values.get("gates", ())))
+        values["comparisons"] = tuple(Comparison(**rule) for rule in _mappings(values.get("comparisons", ())))
+        allowed = values.get("unscored_allowed", {})
+        values["unscored_allowed"] = Allowance(**allowed) if isinstance(allowed, dict) else Allowance()
+        matrix = values.get("matrix")
+        values["matrix"] = MatrixSettings.decode(matrix) if isinstance(matrix, dict) else None
         return cls(**values)  # type: ignore[arg-type]  # the values were written by encode()
 
 
@@ -176,6 +218,17 @@ def parse_acknowledgements(place: str, values: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"{place}: {value!r} has no reason; write it as {factor}:REASON, and it will be printed")
         parsed[factor] = f"{parsed[factor]}; {reason}" if factor in parsed else reason
     return parsed
+
+
+def parse_allowance(place: str, value: str) -> Allowance:
+    """Parse ``N``, a count, or ``N%``, a share.
+
+    :raises UsageError: for anything else, or a share of more than all
+    """
+    match = re.fullmatch(r"\s*(?:(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%)\s*", value)
+    if match is None or float(match[2] or 0) > 100:
+        raise UsageError(f"{place}: {value!r} is neither a number of samples such as 5 nor a share such as 1%")
+    return Allowance(value=float(match[1])) if match[1] else Allowance(value=float(match[2]) / 100, relative=True)
 
 
 def parse_limit(place: str, value: str) -> Limit:

@@ -6,7 +6,7 @@ import math
 import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,16 @@ from .incidents import Incidents
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Altered", "Evidence", "EvidenceBuilder", "RunEvidence", "build_evidence", "list_omitted", "warn"]
+__all__ = [
+    "Altered",
+    "Evidence",
+    "EvidenceBuilder",
+    "RunEvidence",
+    "build_evidence",
+    "list_omitted",
+    "name_call",
+    "warn",
+]
 
 _NAN = math.nan
 #: what a server claims is a number, but no number of anything; sums of it stay finite
@@ -91,6 +100,23 @@ class EvidenceBuilder:
 
     def add(self, record: Record) -> None:
         """Take a record; what has no completion is counted and left out."""
+        for number, call in enumerate(record.earlier, start=1):
+            if call.completion is not None:
+                # compared with the same call of other models and runs
+                self._add(
+                    replace(
+                        record,
+                        sample=name_call(record.sample, number),
+                        request=call.request,
+                        completion=call.completion,
+                        failures=call.failures,
+                        started=call.started,
+                        earlier=(),
+                    )
+                )
+        self._add(record)
+
+    def _add(self, record: Record) -> None:
         if record.completion is None or record.request is None:
             self.unanswered += 1
             return
@@ -256,6 +282,14 @@ class RunEvidence:
     incidents: Incidents = field(default_factory=Incidents)
     #: returns the prompt as it was asked, in canonical form, of model, suite::sample and epoch
     look_up: Callable[[str, str, int], Mapping[str, Any] | None] = lambda *_: None
+
+
+def name_call(sample: str, number: int) -> str:
+    """Return how a call of a case is called that was not the last one.
+
+    :param number: from 1
+    """
+    return f"{sample} (call {number})"
 
 
 def warn(

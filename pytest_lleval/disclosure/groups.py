@@ -111,7 +111,7 @@ def _split(values: Any, sizes: Any) -> tuple[float, Any, float] | None:
 
 
 def _cut(rest: Any) -> Any:
-    """Return which values are above the place that divides them best; None when there are too few."""
+    """Return which values are above the place that divides them best; None when there are too few, or none below."""
     import numpy as np
 
     order = np.sort(rest)
@@ -123,4 +123,6 @@ def _cut(rest: Any) -> Any:
     low, high = below[places - 1] / places, (below[-1] - below[places - 1]) / (count - places)
     between = places * (count - places) * (high - low) ** 2
     best = int(places[int(np.argmax(between))])
-    return rest >= order[best]
+    upper = rest >= order[best]
+    # equal values on both sides of the place
+    return None if upper.all() else upper

@@ -25,13 +25,13 @@ class Incidents:
 
     def add(self, record: Record) -> None:
         """Take a record."""
-        for failure in record.failures:
+        for failure in (*record.failures, *(each for call in record.earlier for each in call.failures)):
             self.failures[f"HTTP {failure.status}" if failure.status else "no answer"] += 1
             self.failed_seconds += failure.seconds + failure.waited
         if record.seed_check:
             self.seed_checks.setdefault(record.model, []).append(record.seed_check)
         done, primary = record.completion, record.primary
-        if done and done.stop_reason == "length" and primary and primary.answer is None:
+        if done and done.stop_reason == "length" and primary and primary.answer is None and not primary.value:
             self.cut += 1
             self.first_cut = min(self.first_cut or record.sample, record.sample)
 

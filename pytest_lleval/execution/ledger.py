@@ -57,6 +57,8 @@ class Ledger:
         self._earlier: set[tuple[str, int]] = set()
         self._excused: set[str] = set()
         self._reported: set[str] = set()
+        #: of tests, which nobody knew of before they had run
+        self._adopted: dict[tuple[str, int], Entry] = {}
         #: records that came a second time, e.g. from a worker that had been given up
         self.repeated = 0
         #: what came and cannot be, in words
@@ -102,6 +104,17 @@ class Ledger:
             return None
         return entry
 
+    def adopt(self, raw: Mapping[str, Any]) -> Entry | None:
+        """Enter the record of a test, which belongs to no plan; None when it is there already.
+
+        :param raw: the record as `dump_record` wrote it, parsed
+        """
+        entry = _read_entry(raw)
+        if self._adopted.setdefault((entry.case, entry.epoch), entry) is not entry:
+            self.repeated += 1
+            return None
+        return entry
+
     def note_reported(self, node_id: str) -> None:
         """Hear that pytest has reported a case."""
         if node_id in self._cases:
@@ -109,7 +122,8 @@ class Ledger:
 
     def withdraw(self, entry: Entry) -> None:
         """Take an entry back whose record could not be journaled."""
-        self._entries[entry.epoch].pop(entry.case, None)
+        self._adopted.pop((entry.case, entry.epoch), None)
+        self._entries.get(entry.epoch, {}).pop(entry.case, None)
 
     def find_case(self, node_id: str) -> Case | None:
         """Return the case of a node id; None when it is of another test."""

@@ -13,7 +13,10 @@ from ..core.records import BackendIdentity, Disclosure
 from ..core.settings import Settings
 from .planning import RunPlan
 
-__all__ = ["compare_experiments", "make_manifest"]
+__all__ = ["TESTS", "compare_experiments", "make_manifest", "refuse_tests"]
+
+#: the kind of a suite that is a test of the user's
+TESTS = "tests"
 
 #: settings that decide what is sampled from which distribution; the others only decide how much
 _EXPERIMENT = ("seed", "temperature", "top_p", "max_tokens", "system_prompt")
@@ -59,6 +62,21 @@ def compare_experiments(manifest: Mapping[str, Any], fresh: Mapping[str, Any], r
         raise UsageError(
             f"--lleval-resume: {run} is another experiment ({'; '.join(differences)}); "
             "use the same settings or start a new run"
+        )
+
+
+def refuse_tests(manifest: Mapping[str, Any], run: str) -> None:
+    """Refuse to go on with a run of tests: which of them run is pytest's to say.
+
+    :param manifest: of the run
+    :param run: the run, for the message
+    :raises UsageError: naming one of the tests
+    """
+    tests = [suite["name"] for suite in manifest["suites"] if suite.get("kind") == TESTS]
+    if tests:
+        raise UsageError(
+            f"--lleval-resume: {run} holds eval cases of tests, e.g. {tests[0]!r}, and only suites are resumed; "
+            "run the tests again, e.g. by --lf"
         )
 
 

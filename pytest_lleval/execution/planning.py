@@ -17,9 +17,10 @@ from ..suites.definition import Dataset
 from ..suites.registry import ChosenSuite, find_suites
 from ..suites.selection import select_samples
 from ..suites.sources import load_dataset
+from ..support.seeds import derive_seed
 from .asking import Asker, Plan
 
-__all__ = ["RunPlan", "make_probes", "plan_run"]
+__all__ = ["RunPlan", "find_position", "label_models", "make_probes", "plan_run"]
 
 #: control characters, line separators, marks that turn the direction of writing, and pytest's own separators
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\\[\\]]|::")
@@ -77,7 +78,7 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
     """
     plans: dict[str, Plan] = {}
     cases: list[Case] = []
-    labels = _label_models(settings.models)
+    labels = label_models(settings.models)
     suites = _join_groups(find_suites(settings.suites, settings.arguments))
     _check_names(suites)
     datasets = {name: load_dataset(chosen[0], progress) for name, chosen in suites.items()}
@@ -92,6 +93,8 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
                 sample_ids=patterns[name],
                 limit=settings.limit,
             )
+        if settings.stop_decided:
+            samples = sorted(samples, key=lambda sample: find_position(settings.seed, name, sample.id))
         plans[name] = Plan(suite=chosen[0].suite, dataset=dataset)
         for model, label in labels.items():
             for sample in samples:
@@ -101,6 +104,14 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
                 cases.append(Case(id=case_id, suite=name, model=model, sample=sample))
     _refuse_twins(cases)
     return RunPlan(plans=plans, cases=tuple(cases))
+
+
+def find_position(seed: int, suite: str, sample: str) -> tuple[int, str]:
+    """Return where a sample comes in the random order of a suite that ends when it is decided.
+
+    :param seed: of the run, which fixes the order
+    """
+    return derive_seed(seed, suite, "order", sample), sample
 
 
 def make_probes(plan: RunPlan, asker: Asker) -> tuple[Request, ...]:
@@ -154,7 +165,8 @@ def _share_patterns(patterns: Sequence[str], datasets: Mapping[str, Dataset]) ->
     return shared
 
 
-def _label_models(models: Sequence[ModelSpec]) -> dict[str, str]:
+def label_models(models: Sequence[ModelSpec]) -> dict[str, str]:
+    """Return a short name for each model's node ids, by model name; the whole name where two would be the same."""
     labels = [_fit_node_id(spec.label) for spec in models]
     return {
         spec.name: label if labels.count(label) == 1 else _fit_node_id(spec.name)

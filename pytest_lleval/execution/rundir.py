@@ -17,7 +17,17 @@ from ..core.encoding import SCHEMA_VERSION
 from ..core.errors import RunDirectoryError, UsageError
 from ..support.locks import take_lock
 
-__all__ = ["JOURNAL", "MANIFEST", "REPORT", "claim_run", "create_run", "find_run", "read_manifest", "write_json"]
+__all__ = [
+    "JOURNAL",
+    "MANIFEST",
+    "REPORT",
+    "claim_run",
+    "create_run",
+    "find_run",
+    "read_manifest",
+    "write_json",
+    "write_text",
+]
 
 MANIFEST, JOURNAL, REPORT, LOCK = "manifest.json", "samples.jsonl", "report.json", "session.lock"
 _IGNORE = "# Created by pytest-lleval: evidence of runs, not source.\n*\n"
@@ -127,7 +137,14 @@ def write_json(file: Path, value: Mapping[str, Any]) -> None:
 
     :raises RunDirectoryError: when the disk or the directory does not take it
     """
-    text = json.dumps(value, indent=1, sort_keys=True) + "\n"
+    write_text(file, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    :raises RunDirectoryError: when the disk or the directory does not take it
+    """
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as stream:

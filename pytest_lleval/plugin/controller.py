@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -26,7 +26,7 @@ from ..execution.cache import open_cache
 from ..execution.context import Attached, RunContext
 from ..execution.journal import Journal, read_journal
 from ..execution.ledger import Entry, Ledger, Source, make_entry, parse_line
-from ..execution.manifest import compare_experiments, make_manifest
+from ..execution.manifest import compare_experiments, make_manifest, refuse_tests
 from ..execution.planning import RunPlan, make_probes
 from ..execution.prices import check_budget
 from ..execution.quota import Quota, make_quota
@@ -37,6 +37,8 @@ from ..reports.view import RunView, load_view
 from ..support.clock import find_start
 from .downloads import DownloadProgress
 from .following import JournalFollower
+from .rulebook import Rulebook
+from .stopping import Stopper
 
 __all__ = ["Controller"]
 
@@ -74,13 +76,15 @@ class Controller:
         #: whether any finding above a note fails the session
         self.strict = settings.strict
         self._steady = time.monotonic() - (time.time() - self._started)
-        self._baseline: Path | None = None
+        self.rules = Rulebook(settings, Path(config.rootpath))
         self._follower: JournalFollower | None = None
         self._attaching: Future[tuple[BackendIdentity, ...]] | None = None
         self._concluding: Future[None] | None = None
         self.attached = Attached()
         self.ledger = Ledger(plan.cases, settings.epochs)
         self.quota: Quota | None = None
+        #: ends suites whose gates are decided; None where they are asked to the end
+        self.stopper: Stopper | None = None
         self.run: Path | None = None
         self.view: RunView | None = None
         #: whether any of the models is a mock
@@ -112,9 +116,9 @@ class Controller:
         :raises LlevalError: when something is not what it should be
         """
         self._find_resumed()
-        if self._settings.baseline is not None:
-            self._baseline = find_run(Path(self._config.rootpath), self._settings.baseline, "--lleval-baseline")
-            read_manifest(self._baseline)
+        self.rules.prepare(self._plan)
+        if self._settings.stop_decided:
+            self.stopper = Stopper(self._settings, self._plan, self.rules.compared, self.ledger)
         check_budget(self._settings)
         open_cache(self._settings.cache)
         self._connections = start_services(self._settings.models, self._stack, DownloadProgress(self._config))
@@ -122,6 +126,15 @@ class Controller:
         import_providers(self._settings.models)
         # beside it the workers start
         self._attaching = run_aside(lambda: attach_models(self._settings.models, self._connections, probes))
+
+    def prepare_tests(self) -> None:
+        """Get ready for a session that asks no suite: what its tests are and whom they ask is adopted as they report.
+
+        :raises LlevalError: when something is not what it should be
+        """
+        self.rules.prepare(self._plan)
+        self._attaching = Future()
+        self._attaching.set_result(())
 
     @property
     def is_open(self) -> bool:
@@ -139,8 +152,7 @@ class Controller:
         environment, disclosed = capture_environment(root), check_budget(self._settings)
         identities = self._attaching.result()
         self._manifest = make_manifest(self._settings, self._plan, identities, environment, disclosed)
-        if self._baseline is not None:
-            self._manifest["baseline"] = str(self._baseline.resolve())
+        self._manifest |= self.rules.describe()
         self.asks_mock = any(identity.kind == "mock" for identity in identities)
         self.attached = Attached.describe(identities)
         resumed = self._find_resumed()
@@ -163,7 +175,9 @@ class Controller:
     def _find_resumed(self) -> Path | None:
         if self._settings.resume is None:
             return None
-        return find_run(Path(self._config.rootpath), self._settings.resume)
+        run = find_run(Path(self._config.rootpath), self._settings.resume)
+        refuse_tests(read_manifest(run), str(run))
+        return run
 
     def _take_over(self, run: Path) -> None:
         """Refuse another experiment; keep what the run has scored."""
@@ -171,9 +185,12 @@ class Controller:
         compare_experiments(manifest, self._manifest, str(run))
         self._manifest["created"] = manifest["created"]
         self._manifest["sessions"] = manifest["sessions"]
+        if "canaries" in manifest:
+            self._manifest.setdefault("canaries", manifest["canaries"])
         for record in read_journal(run, outline=True):
             if record.outcome == "scored":
                 self.ledger.enter_earlier(make_entry(record))
+                self._watch_gates(record.case)
             if self.quota is not None and record.completion and not record.completion.cached:
                 self.quota.charge(record.model, record.completion.usage)
 
@@ -218,8 +235,24 @@ class Controller:
         """Journal a record unless it is there already; an answer that cannot be kept must not count."""
         if self._journal is None:
             return None
-        entry = self.ledger.enter(raw, source)
-        if entry is None:
+        return self._append(self.ledger.enter(raw, source), line)
+
+    def adopt(self, key: Literal["suites", "models"], described: Mapping[str, Any]) -> None:
+        """Hear what a test is, or who answers it, as the manifest describes it, before the first record of it."""
+        name = "name" if key == "suites" else "spec"
+        if all(known[name] != described[name] for known in self._manifest[key]):
+            self._manifest[key].append(dict(described))
+            if key == "suites":
+                self._manifest["disclosures"] += described["disclosures"]
+            self._write_manifest()
+
+    def adopt_record(self, line: str) -> Entry | None:
+        """Enter the record of a test; None when it is there already or cannot be kept."""
+        with self._guard:
+            return self._append(self.ledger.adopt(parse_line(line)), line)
+
+    def _append(self, entry: Entry | None, line: str) -> Entry | None:
+        if entry is None or self._journal is None:
             return None
         try:
             self._journal.append(line)
@@ -228,7 +261,14 @@ class Controller:
             self.ledger.withdraw(entry)
             self.problem = str(error)
             return None
+        if self.stopper is not None and entry.scored:
+            self._watch_gates(entry.case)
         return entry
+
+    def _watch_gates(self, case_id: str) -> None:
+        case = self.ledger.find_case(case_id)
+        if self.stopper is not None and case is not None and self.ledger.is_complete(case_id):
+            self.stopper.enter(case)
 
     def check(self) -> None:
         """End the session when the journal cannot be written; called in pytest's own thread.
@@ -294,7 +334,8 @@ class Controller:
         except RunDirectoryError as error:
             self.problem = self.problem or str(error)
         doubted = self.strict and (self.view is None or bool(self.view.unacknowledged))
-        if (self.missing or self.problem or self.ledger.violations or doubted) and exitstatus == pytest.ExitCode.OK:
+        failed = self.missing or self.problem or self.ledger.violations or doubted
+        if (failed or (self.view and not self.rules.holds(self.view))) and exitstatus == pytest.ExitCode.OK:
             return pytest.ExitCode.TESTS_FAILED
         return exitstatus
 
@@ -304,8 +345,9 @@ class Controller:
         self.close()
         self._write_manifest()
         reader = self._follower.finish() if self._follower else None
-        self.view = load_view(self.run, self._baseline, reader)
+        self.view = load_view(self.run, self.rules.baseline, reader)
         write_json(self.run / REPORT, encode_report(self.view))
+        self.rules.conclude(self.run, self.view)
 
     def close(self) -> None:
         """Close the journal; safe to call twice."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from ..core.gates import GateResult
 from ..reports.escaping import escape_text
 from ..reports.view import RunView
 
@@ -13,7 +15,7 @@ __all__ = ["annotate_junit"]
 
 
 def annotate_junit(path: Path, view: RunView) -> None:
-    """Add the verdicts and findings of a run to the properties of every test suite in a JUnit file.
+    """Add the verdicts and findings of a run to the properties of every test suite in a JUnit file, and its gates.
 
     :param path: the file, as pytest has written it
     :param view: the run
@@ -26,7 +28,27 @@ def annotate_junit(path: Path, view: RunView) -> None:
             suite.insert(0, properties)
         for name, value in _list_properties(view):
             ET.SubElement(properties, "property", name=name, value=escape_text(value))
+    for suite in islice(tree.getroot().iter("testsuite"), 1):
+        for gate in view.gates:
+            _add_gate(suite, gate)
     tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _add_gate(suite: ET.Element, gate: GateResult) -> None:
+    """Add a gate as a case of its own: what regressed, is undecided, and was not measured are told apart."""
+    place = f"{gate.suite} on {gate.model}" if gate.model else gate.suite or "gates"
+    case = ET.SubElement(
+        suite, "testcase", classname=escape_text(f"lleval gate: {place}"), name=escape_text(gate.gate), time="0"
+    )
+    counts = {"tests": 1}
+    if gate.answer != "pass":
+        kind = "error" if gate.answer == "unmeasured" else "failure"
+        words = {"fail": "regressed"}.get(gate.answer, gate.answer)
+        found = ET.SubElement(case, kind, type=words, message=escape_text(f"{words}: {gate.message}"))
+        found.text = escape_text(gate.message)
+        counts["errors" if kind == "error" else "failures"] = 1
+    for name, count in counts.items():
+        suite.set(name, str(int(suite.get(name, "0")) + count))
 
 
 def _list_properties(view: RunView) -> Iterable[tuple[str, str]]:

@@ -12,19 +12,24 @@ from typing import Any
 import pytest
 
 from ..core.errors import UsageError
+from ..core.gates import parse_comparison, parse_threshold
+from ..core.matrix import ALL_SIZES, PREFIXES, MatrixSettings, parse_share
 from ..core.settings import (
     CACHE_MODES,
     DEFAULT_DEADLINE,
     DEFAULT_MODEL,
+    Allowance,
     CacheMode,
     ModelSpec,
     Settings,
     parse_acknowledgements,
+    parse_allowance,
     parse_arguments,
     parse_limit,
     parse_model,
     split_names,
 )
+from ..core.sizes import parse_sizes
 
 __all__ = ["declare_options", "is_asked", "overlay_settings", "read_model_tables", "read_settings", "runs_suites_alone"]
 
@@ -88,7 +93,40 @@ _OPTIONS = (
         "keep (refresh), never ask (only), or neither (off)",
     ),
     _Option(name="check-seed", metavar="N", help="ask N samples twice, and report how often the answers are the same"),
-    _Option(name="baseline", metavar="RUN", help="an earlier run to compare prompts, models and machine with"),
+    _Option(
+        name="gate",
+        metavar="EXPR",
+        ini="linelist",
+        help="fail unless the numbers show it, e.g. mmlu:accuracy>=0.60 or mmlu/anatomy:accuracy>=0.5 (the bound of "
+        "the 95 %% interval decides; point>=0.6: the bare mean); repeatable",
+    ),
+    _Option(name="baseline", metavar="FILE|RUN", help="a baseline file or an earlier run to compare with"),
+    _Option(
+        name="compare-fail",
+        metavar="METRIC:TOL",
+        ini="linelist",
+        help="fail unless the metric is shown to be no worse than the baseline's by more than that, paired by sample, "
+        "e.g. accuracy:2%% (of the baseline's value), accuracy:0.02, latency_p50:10%%, cost:5%%; repeatable",
+    ),
+    _Option(name="save-baseline", metavar="FILE", help="write the results for later runs to be compared with"),
+    _Option(name="stop", metavar="decided", help="end a suite as soon as its gates are decided, at any sample"),
+    _Option(name="canaries", ini="bool", help="first send planted answers through each suite's scorers"),
+    _Option(
+        name="fail-on-unscored",
+        metavar="N|N%",
+        help="how many samples may stay unscored without failing the session (default: 0)",
+    ),
+    _Option(
+        name="known-failures",
+        metavar="FILE",
+        help="samples that are known to fail, with reason and expiry (default: known_failures.toml where it is there)",
+    ),
+    _Option(
+        name="live",
+        ini="bool",
+        environment="LLEVAL_LIVE",
+        help="let tests ask models that cost money; a model named by --lleval-model needs no switch",
+    ),
     _Option(name="strict", ini="bool", help="fail on any disclosure above a note that is not acknowledged"),
     _Option(
         name="acknowledge",
@@ -98,10 +136,36 @@ _OPTIONS = (
     ),
     _Option(name="run-dir", metavar="DIR", help="where the evidence goes (default: .lleval/runs/<time>-<id>)"),
     _Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
+    _Option(
+        name="matrix",
+        metavar="SIZES",
+        help=f"measure each model at growing prompt sizes: {ALL_SIZES} (128 to 32k tokens), or e.g. 256,1k,4k",
+    ),
+    _Option(
+        name="matrix-prefix",
+        metavar="|".join(PREFIXES),
+        help="whether the matrix' prompts of one size differ from the start (own, the default), or begin alike, which "
+        "measures prefix caches (shared)",
+    ),
+    _Option(name="matrix-refine", ini="bool", help="add sizes to the matrix where two models cross"),
+    _Option(name="matrix-repeats", metavar="N", help="measured calls a cell of the matrix has at least (default: 5)"),
+    _Option(
+        name="matrix-target",
+        metavar="SHARE",
+        help="repeat cells until the limits of the median's interval are so near to it (default: 5%%)",
+    ),
+    _Option(
+        name="matrix-budget",
+        metavar="SECONDS",
+        help="begin no further call after it, once each cell has its repeats (default: 600)",
+    ),
+    _Option(name="matrix-output", metavar="N", help="output tokens of the matrix' calls (default: 16)"),
     _Option(name="dry-run", ini="bool", help="say what would be sent (cases, tokens) and send nothing"),
 )
 
 
+#: options that need no value, and the one they have without
+_BARE = {"resume": "", "matrix": ALL_SIZES}
 #: option name to the field of `Settings` it sets, where they differ
 _FIELDS = {
     "suite": "suites",
@@ -109,6 +173,10 @@ _FIELDS = {
     "model": "models",
     "sample-id": "sample_ids",
     "acknowledge": "acknowledged",
+    "gate": "gates",
+    "compare-fail": "comparisons",
+    "stop": "stop_decided",
+    "fail-on-unscored": "unscored_allowed",
 }
 
 
@@ -121,8 +189,9 @@ def declare_options(parser: pytest.Parser) -> None:
             group.addoption(flag, dest=dest, action="append", metavar=option.metavar, help=option.help)
         elif option.ini == "bool":
             group.addoption(flag, dest=dest, action="store_true", default=None, help=option.help)
-        elif option.name == "resume":
-            group.addoption(flag, dest=dest, nargs="?", const="", metavar=option.metavar, help=option.help)
+        elif option.name in _BARE:
+            const = _BARE[option.name]
+            group.addoption(flag, dest=dest, nargs="?", const=const, metavar=option.metavar, help=option.help)
         else:
             group.addoption(flag, dest=dest, metavar=option.metavar, help=option.help)
         parser.addini(dest, f"ini twin of {flag}", type=option.ini, default=[] if option.ini == "linelist" else None)  # type: ignore[arg-type]
@@ -130,12 +199,13 @@ def declare_options(parser: pytest.Parser) -> None:
 
 def is_asked(config: pytest.Config) -> bool:
     """Tell whether this session has anything to evaluate."""
-    return runs_suites_alone(config) or bool(config.getini("lleval_suite"))
+    return runs_suites_alone(config) or bool(config.getini("lleval_suite") or config.getini("lleval_matrix"))
 
 
 def runs_suites_alone(config: pytest.Config) -> bool:
-    """Tell whether suites were named on the command line, which keeps the default test paths out."""
-    return bool(config.getoption("lleval_suite") or config.getoption("lleval_resume") is not None)
+    """Tell whether suites or the matrix are asked for by the command line, which keeps the default test paths out."""
+    asked = (config.getoption(f"lleval_{name}") for name in ("resume", "matrix"))
+    return bool(config.getoption("lleval_suite") or any(value is not None for value in asked))
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -165,14 +235,30 @@ def read_settings(config: pytest.Config) -> Settings:
         cache=read.one("cache", _parse_cache) or "on",
         check_seed=read.number("check-seed", int, "a whole number of at least 1", lambda n: n >= 1) or 0,
         baseline=read.one("baseline", str),
+        gates=tuple(parse_threshold("--lleval-gate", text) for text in read.many("gate")),
+        comparisons=tuple(parse_comparison("--lleval-compare-fail", text) for text in read.many("compare-fail")),
+        save_baseline=read.one("save-baseline", str),
+        stop_decided=bool(read.one("stop", _parse_stop)),
+        canaries=bool(read.value("canaries")),
+        unscored_allowed=read.one("fail-on-unscored", lambda text: parse_allowance("--lleval-fail-on-unscored", text))
+        or Allowance(),
+        known_failures=read.one("known-failures", str),
+        live=read.switch("live"),
         strict=bool(read.value("strict")),
         acknowledged=parse_acknowledgements("--lleval-acknowledge", read.many("acknowledge")),
         run_dir=read.one("run-dir", str),
         resume=read.one("resume", str),
         dry_run=bool(read.value("dry-run")),
+        matrix=_read_matrix(read),
     )
+    if settings.matrix is not None and settings.resume is not None:
+        raise UsageError("--lleval-resume: times of two sessions are no matrix; run --lleval-matrix afresh, without it")
     if settings.check_seed and settings.cache == "only":
         raise UsageError("--lleval-check-seed asks the model twice, --lleval-cache=only never: leave one of them out")
+    if settings.comparisons and settings.baseline is None:
+        raise UsageError("--lleval-compare-fail needs something to compare with: give --lleval-baseline=FILE too")
+    if settings.stop_decided and not (settings.gates or settings.comparisons):
+        raise UsageError("--lleval-stop=decided needs gates to decide: give --lleval-gate or --lleval-compare-fail too")
     if settings.resume is not None and settings.run_dir is not None:
         raise UsageError("--lleval-resume goes on in the directory of its run: leave --lleval-run-dir out")
     return settings
@@ -186,7 +272,33 @@ def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
     fresh = read_settings(config)
     typed = [option for option in _OPTIONS if config.getoption(_dest(option)) is not None]
     fields = {_FIELDS.get(option.name, option.name.replace("-", "_")) for option in typed}
+    # they are fields of the field `matrix`
+    fields = {name for name in fields if not name.startswith("matrix_")}
     return replace(stored, **{name: getattr(fresh, name) for name in fields})
+
+
+def _read_matrix(read: _Reader) -> MatrixSettings | None:
+    sizes = read.one("matrix", lambda text: parse_sizes("--lleval-matrix", text))
+    if not sizes:
+        alone = [option.name for option in _OPTIONS if option.name.startswith("matrix-") and read.is_typed(option.name)]
+        if alone:
+            raise UsageError(f"--lleval-{alone[0]} is about the size matrix: give --lleval-matrix too")
+        return None
+    return MatrixSettings(
+        sizes=sizes,
+        shared_prefix=read.one("matrix-prefix", _parse_prefix) == "shared",
+        refine=bool(read.value("matrix-refine")),
+        repeats=read.number("matrix-repeats", int, "a whole number of at least 1", lambda n: n >= 1) or 5,
+        target=read.one("matrix-target", lambda text: parse_share("--lleval-matrix-target", text)) or 0.05,
+        budget=read.number("matrix-budget", float, "a number of seconds above 0", lambda n: n > 0) or 600.0,
+        output=read.number("matrix-output", int, "a whole number of at least 1", lambda n: n >= 1) or 16,
+    )
+
+
+def _parse_prefix(text: str) -> str:
+    if text not in PREFIXES:
+        raise UsageError(f"--lleval-matrix-prefix: {text!r} is none of {', '.join(PREFIXES)}")
+    return text
 
 
 def _parse_cache(text: str) -> CacheMode:
@@ -194,6 +306,12 @@ def _parse_cache(text: str) -> CacheMode:
         if mode == text:
             return mode
     raise UsageError(f"--lleval-cache: {text!r} is none of {', '.join(CACHE_MODES)}")
+
+
+def _parse_stop(text: str) -> bool:
+    if text != "decided":
+        raise UsageError(f"--lleval-stop: {text!r} is not 'decided', which ends a suite when its gates are decided")
+    return True
 
 
 class _Reader:
@@ -211,8 +329,17 @@ class _Reader:
             return [text]
         return self._config.getini(_dest(option))
 
+    def is_typed(self, name: str) -> bool:
+        """Tell whether an option stands on the command line."""
+        return self._config.getoption("lleval_" + name.replace("-", "_")) is not None
+
     def many(self, name: str) -> list[str]:
         return [str(value) for value in self.value(name) or ()]
+
+    def switch(self, name: str) -> bool:
+        """Read a switch that has an environment variable: unset, empty and 0 are off."""
+        value = self.value(name)
+        return value[0] not in ("", "0") if isinstance(value, list) else bool(value)
 
     def one(self, name: str, parse: Callable[[str], Any]) -> Any:
         value = self.value(name)

@@ -42,7 +42,7 @@ def run_item(item: CaseItem) -> bool | None:
     return True
 
 
-def make_reports(case: Case, entries: Sequence[Entry]) -> list[pytest.TestReport]:
+def make_reports(case: Case, entries: Sequence[Entry], *, allowed: bool = False) -> list[pytest.TestReport]:
     """Return the reports of a case that was asked elsewhere, as `run_item` would have made them."""
     location = (case.suite, None, case.id.partition("::")[2])
     failed = [entry for entry in entries if not entry.scored]
@@ -54,15 +54,24 @@ def make_reports(case: Case, entries: Sequence[Entry]) -> list[pytest.TestReport
         longrepr=escape_text(explain_unscored(failed, len(entries)), keep="\n") if failed else None,
         when="call",
     )
-    annotate_report(report, entries)
+    annotate_report(report, entries, allowed=allowed)
     return [report, _make_teardown(case.id, location, report)]
 
 
-def annotate_report(report: pytest.TestReport, entries: Sequence[Entry]) -> None:
-    """Put what became of a case on its report."""
+def annotate_report(report: pytest.TestReport, entries: Sequence[Entry], *, allowed: bool = False) -> None:
+    """Put what became of a case on its report.
+
+    :param report: of its turn
+    :param entries: its epochs
+    :param allowed: whether a number of unscored cases does not fail the session: then each is a skip
+    """
     values = [entry.value for entry in entries if entry.value is not None]
     report.__dict__[VALUE] = sum(values) / len(values) if values else None
-    if not all(entry.scored for entry in entries):
+    unscored = [entry for entry in entries if not entry.scored]
+    if unscored and (allowed or all(entry.cause == "decided" for entry in unscored)):
+        report.outcome = "skipped"
+        report.longrepr = (report.location[0], 0, escape_text(explain_unscored(unscored, len(entries)), keep="\n"))
+    elif unscored:
         # an error of the infrastructure, not a failed test: pytest's word for that is an error at setup
         report.when = "setup"
     report.duration = sum(entry.seconds for entry in entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ from .controller import Controller
 from .protocol import VALUE, find_value, is_case_report
 from .session import RunSession
 
-__all__ = ["Display"]
+__all__ = ["Display", "print_run"]
 
 _SHOWN_MISSING = 10
 #: shared by all reports that are kept
@@ -82,29 +83,43 @@ class Display:
         """
         if not is_case_report(report):
             return None
-        category, letter, word, markup = _name_case(report.failed, find_value(report))
+        category, letter, word, markup = _name_case(report.outcome, find_value(report))
         # where the live line is drawn, letters would break it
         return (category, letter, (word, markup)) if self._live is None else (category, "", "")
 
     def print_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Print the run's numbers, and what was selected and never run."""
         controller = self._run.controller
-        if controller is None or controller.run is None:
-            return
-        reporter.ensure_newline()
-        reporter.section("lleval")
-        for line in render_run(controller.view) if controller.view else ():
-            reporter.write_line(line.text, **line.markup)
-        for text in _render_engine(controller):
-            reporter.write_line(text, yellow=True)
-        for text in _render_strict(controller):
+        if controller is not None:
+            print_run(controller, reporter)
+
+
+def print_run(controller: Controller, reporter: pytest.TerminalReporter) -> None:
+    """Print a run's numbers, its gates, and what keeps it from ending well."""
+    if controller.run is None:
+        return
+    reporter.ensure_newline()
+    reporter.section("lleval")
+    for line in render_run(controller.view) if controller.view else ():
+        reporter.write_line(line.text, **line.markup)
+    for text in _render_engine(controller):
+        reporter.write_line(text, yellow=True)
+    unmeasured = controller.rules.find_unmeasured(controller.view) if controller.view else ""
+    for text in (*_render_strict(controller), unmeasured, controller.rules.unsaved):
+        if text:
             reporter.write_line(text, red=True)
-        if controller.missing:
-            reporter.write_line(_name_missing(controller.missing), red=True)
-        for violation in controller.ledger.violations[:_SHOWN_MISSING]:
-            reporter.write_line(f"not counted: {violation}", red=True)
-        if controller.problem:
-            reporter.write_line(controller.problem, red=True)
+    if controller.rules.saved:
+        reporter.write_line(f"baseline saved: {controller.rules.saved}")
+    if controller.missing:
+        reporter.write_line(_name_missing(controller.missing), red=True)
+    for violation in controller.ledger.violations[:_SHOWN_MISSING]:
+        reporter.write_line(f"not counted: {violation}", red=True)
+    if controller.problem:
+        reporter.write_line(controller.problem, red=True)
+    if controller.view is not None and (os.environ.get("GITHUB_STEP_SUMMARY") or os.environ.get("GITHUB_ACTIONS")):
+        from .stepsummary import publish_verdict  # only in a job of GitHub's
+
+        publish_verdict(controller.view, reporter)
 
 
 @cache
@@ -137,9 +152,11 @@ def _name_missing(missing: list[str]) -> str:
     return f"not run: {len(missing)} of the selected cases: {', '.join(missing[:_SHOWN_MISSING])}{more}"
 
 
-def _name_case(failed: bool, value: float | None) -> tuple[str, str, str, dict[str, bool]]:
-    if failed:
+def _name_case(outcome: str, value: float | None) -> tuple[str, str, str, dict[str, bool]]:
+    if outcome == "failed":
         return "error", "E", "UNSCORED", {"red": True}
+    if outcome == "skipped":
+        return "skipped", "s", "NOT SCORED", {"yellow": True}
     if value == 1.0:
         return "passed", ".", "RIGHT", {"green": True}
     if value == 0.0:

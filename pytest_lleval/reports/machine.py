@@ -23,6 +23,8 @@ def encode_report(view: RunView) -> dict[str, Any]:
         "suites": [asdict(summary) for summary in view.suites],
         "models": [encode_identity(identity) for identity in view.identities],
         "datasets": [dict(described) for described in view.datasets],
+        "gates": [asdict(found) for found in view.gates],
+        "canaries": list(view.canaries),
         "trustworthy": view.trustworthy,
         "factors": [encode_verdict(verdict) for verdict in view.verdicts],
         "disclosures": [encode_disclosure(found) for found in view.disclosures],

@@ -6,20 +6,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..analysis.statistics import Estimate
-from ..analysis.summary import GroupSummary, SuiteSummary
+from ..analysis.summary import EpochSummary, GroupSummary, Metric, SuiteSummary
+from ..core.gates import Answer, GateResult
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..disclosure.verdicts import FACTOR_TITLES, is_trustworthy
+from ..scoring.grading import WHOLE
 from .escaping import escape_text
 from .progress import format_duration
 from .view import RunView
 
-__all__ = ["Line", "render_run", "render_trust"]
+__all__ = ["Line", "render_gates", "render_run", "render_trust"]
 
 _FURTHER = {"S": "seeds", "D": "dataset", "A": "answers"}
 _MARKUP: Mapping[str, Mapping[str, bool]] = {
     "critical": {"red": True, "bold": True},
     "warning": {"yellow": True},
     "note": {},
+}
+_ANSWERS: Mapping[Answer, str] = {
+    "pass": "pass",
+    "fail": "FAIL",
+    "undecided": "UNDECIDED",
+    "unmeasured": "UNMEASURED",
+}
+_GATE_MARKUP: Mapping[Answer, Mapping[str, bool]] = {
+    "pass": {"green": True, "bold": True},
+    "fail": {"red": True, "bold": True},
+    "undecided": {"yellow": True, "bold": True},
+    "unmeasured": {"red": True, "bold": True},
 }
 _NAMES = {"accuracy": "accuracy", "macro_accuracy": "macro accuracy"}
 
@@ -45,7 +59,12 @@ def _render_lines(view: RunView) -> Iterator[Line]:
         yield from _render_suite(summary, view.datasets, flags)
     if not view.suites:
         yield Line("nothing was scored", {"red": True})
+    for message in view.canaries:
+        yield Line(f"canaries {message}")
     yield Line("")
+    if view.gates:
+        yield from render_gates(view.gates)
+        yield Line("")
     # where there is one model, every finding is about it
     name = f"{view.identities[0].spec}: " if len(view.identities) == 1 else ""
     for line in render_trust(view.verdicts, view.further, view.acknowledged):
@@ -56,6 +75,18 @@ def _render_lines(view: RunView) -> Iterator[Line]:
         f"wall     {format_duration(view.wall)} ({view.wall:.1f} s, start-up included), processor time {view.cpu:.1f} s"
     )
     yield Line(f"run      {view.directory}")
+
+
+def render_gates(gates: Sequence[GateResult]) -> Iterator[Line]:
+    """Yield a line for each gate: its answer, and what decided.
+
+    :param gates: as they were judged
+    """
+    several = len({(found.suite, found.model) for found in gates}) > 1
+    for found in gates:
+        place = f"{found.suite} on {found.model}: " if several and found.model else ""
+        yield Line(f"gate     {_ANSWERS[found.answer]:<11} {found.gate}", _GATE_MARKUP[found.answer])
+        yield Line(f"         {place}{found.message}")
 
 
 def _render_identity(identity: BackendIdentity) -> Iterator[Line]:
@@ -83,13 +114,22 @@ def _render_suite(summary: SuiteSummary, datasets: Sequence[Mapping[str, Any]], 
         yield from _render_groups(summary.groups)
         yield Line("")
     for metric in summary.metrics:
-        name = _NAMES.get(metric.name, metric.name)
-        label = f"{name} ({metric.scorer})" if len({m.scorer for m in summary.metrics}) > 1 else name
+        label = _label_metric(metric, described, several=len({m.scorer for m in summary.metrics}) > 1)
         flagged = f"  [{flags}]" if flags else ""
         yield Line(
             f"{label:<24} {_format_estimate(metric.estimate)}  {metric.estimate.method}{flagged}", {"bold": True}
         )
+    if summary.epochs is not None:
+        yield from _render_epochs(summary.epochs)
     yield from _render_counts(summary)
+
+
+def _label_metric(metric: Metric, described: Mapping[str, Any] | None, *, several: bool) -> str:
+    """Return what a metric is called; the first score of a test says whether the case passed."""
+    if described and "pass_rate" in described["metrics"] and metric.name == "accuracy":
+        return "pass rate" if metric.scorer == WHOLE else f"grade ({metric.scorer})"
+    name = _NAMES.get(metric.name, metric.name)
+    return f"{name} ({metric.scorer})" if several else name
 
 
 def _render_dataset(described: Mapping[str, Any], asked: int) -> Iterator[Line]:
@@ -118,11 +158,27 @@ def _format_estimate(estimate: Estimate, gap: int = 2) -> str:
     return f"{value}  [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
+def _render_epochs(found: EpochSummary) -> Iterator[Line]:
+    """Say how much epochs of one sample differ, and how the same number of calls tells more."""
+    total = found.between + found.within
+    share = found.within / total if total else 0.0
+    text = f"epochs   {found.epochs:.3g} a sample: {share:.0%} of the variance is between epochs of one sample"
+    if found.best_error < 0.98 * found.error:
+        text += (
+            f"; as many calls as {found.best_samples:,} samples of {found.best_epochs} would bring the standard error "
+            f"from {found.error:.3f} to {found.best_error:.3f}"
+        )
+    yield Line(text)
+
+
 def _render_counts(summary: SuiteSummary) -> Iterator[Line]:
     unscored = sum(summary.unscored.values())
     causes = ", ".join(f"{cause} {count}" for cause, count in sorted(summary.unscored.items()))
     text = f"scored   {summary.scored:,}, unscored {unscored:,}" + (f" ({causes})" if causes else "")
     yield Line(text, {"red": True} if unscored else {})
+    if summary.not_run:
+        share = summary.not_run / (summary.not_run + summary.scored + unscored)
+        yield Line(f"not run  {summary.not_run:,}: decided ({share:.0%} of the calls saved)")
     traffic = summary.traffic
     tokens = f"tokens in {traffic.input_tokens:,}, out {traffic.output_tokens:,}"
     if traffic.without_usage:

@@ -10,17 +10,24 @@ from ..analysis.summary import SuiteSummary, summarise_run
 from ..analysis.tally import Tally, TallyBuilder
 from ..core.canonical import canonical_prompt
 from ..core.encoding import decode_identity
-from ..core.errors import RunDirectoryError
+from ..core.errors import RunDirectoryError, UsageError
+from ..core.gates import GateResult
 from ..core.records import BackendIdentity, Disclosure, Verdict
-from ..disclosure.evidence import EvidenceBuilder, RunEvidence
+from ..core.results import Baseline, Results
+from ..disclosure.baseline_differences import find_baseline_differences
+from ..disclosure.evidence import EvidenceBuilder, RunEvidence, name_call
 from ..disclosure.factors import judge_run
 from ..disclosure.incidents import Incidents
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import find_unacknowledged, is_trustworthy, sort_findings
 from ..execution.journal import JournalReader, read_journal
 from ..execution.rundir import MANIFEST, read_manifest
+from .baselines import read_baseline
+from .gating import judge_run_gates
+from .known import find_known_failures
+from .results import collect_results
 
-__all__ = ["RunReader", "RunView", "load_view"]
+__all__ = ["RunReader", "RunView", "load_baseline", "load_view"]
 
 
 class RunView(NamedTuple):
@@ -41,8 +48,13 @@ class RunView(NamedTuple):
     #: seconds of processor time of all its processes here, without model servers
     cpu: float
     directory: str
-    #: the run that this one was compared with
+    #: the run or file that this one was compared with
     baseline: str | None = None
+    gates: Sequence[GateResult] = ()
+    #: sample by sample, where a gate or a baseline needs them
+    results: Sequence[Results] = ()
+    #: what became of planted answers, a sentence a suite
+    canaries: Sequence[str] = ()
 
     @property
     def disclosures(self) -> tuple[Disclosure, ...]:
@@ -102,42 +114,47 @@ class RunReader:
     def _look_up(self, model: str, sample: str, epoch: int) -> Mapping[str, Any] | None:
         found = None
         for record in read_journal(self.run):
-            if (record.model, f"{record.suite}::{record.sample}", record.epoch) == (model, sample, epoch):
-                trace = record.completion and record.completion.trace
-                altered = trace.altered.get("prompt") if trace else None
-                # a resumed run asks failed epochs again: the last one counts
-                found = altered or (canonical_prompt(record.request) if record.request else found)
+            place = f"{record.suite}::{record.sample}"
+            if (record.model, record.epoch) != (model, epoch) or not sample.startswith(place):
+                continue
+            calls = record.exchanges
+            for number, call in enumerate(calls, start=1):
+                if sample == (place if number == len(calls) else name_call(place, number)):
+                    trace = call.completion and call.completion.trace
+                    altered = trace.altered.get("prompt") if trace else None
+                    # a resumed run asks failed epochs again: the last one counts
+                    found = altered or canonical_prompt(call.request)
         return found
 
 
 def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None = None) -> RunView:
-    """Compute the numbers and disclosures of a run.
+    """Compute the numbers, disclosures and gates of a run.
 
     :param run: the run directory
-    :param baseline: of the run to compare with; the one the run itself was compared with by default
+    :param baseline: the run or the baseline file to compare with; what the run itself was compared with by default
     :param reader: what has read a part of the journal already
     :raises RunDirectoryError: when its files cannot be read
     """
     manifest = read_manifest(run)
     tallies, seen = (reader or RunReader(run)).finish()
     known = [Disclosure(**raw) for raw in manifest["disclosures"]]
-    if baseline is None and manifest.get("baseline"):
-        baseline = Path(manifest["baseline"])
-        before, problem = _read_earlier(baseline)
-        if problem:
-            known.append(Disclosure(factor="D", severity="warning", message=problem))
-            baseline = None
-    else:
-        before = RunReader(baseline).finish()[1] if baseline else None
-    metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}
+    earlier = _read_earlier(manifest, baseline)
+    if earlier.problem:
+        known.append(Disclosure(factor="D", severity="warning", message=earlier.problem))
+    results = collect_results(manifest, tallies, seen) if _wants_results(manifest, earlier) else ()
+    if earlier.baseline is not None:
+        for part in results:
+            known += find_baseline_differences(part, earlier.baseline, has_prompts=earlier.seen is not None)
+    known += find_known_failures(manifest, tallies)
     judgement = judge_run(
         seen,
         known,
-        before,
-        judge_environment(_join_workers(seen), baseline=_join_workers(before) if before else None),
+        earlier.seen,
+        judge_environment(_join_workers(seen), baseline=_join_workers(earlier.seen) if earlier.seen else None),
     )
+    metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}
     return RunView(
-        suites=summarise_run(tallies, metrics),
+        suites=summarise_run(tallies, metrics, {suite["name"]: suite["samples"] for suite in manifest["suites"]}),
         identities=seen.identities,
         verdicts=judgement.verdicts,
         further=judgement.further,
@@ -146,18 +163,68 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         wall=sum(session["ended"] - session["started"] for session in manifest["sessions"]),
         cpu=sum(float(session.get("cpu", 0.0)) for session in manifest["sessions"]),
         directory=str(run),
-        baseline=str(baseline) if baseline else None,
+        baseline=earlier.place,
+        gates=judge_run_gates(manifest, results, earlier.baseline),
+        results=results,
+        canaries=[str(table["message"]) for table in manifest.get("canaries", ())],
     )
 
 
-def _read_earlier(baseline: Path) -> tuple[RunEvidence | None, str]:
-    """Return what was seen of the run this one was compared with, or why it cannot be read any more."""
-    if not (baseline / MANIFEST).is_file():
-        return None, f"the baseline {baseline} is gone: nothing was compared with it"
+class _Earlier(NamedTuple):
+    """What a run is compared with; nothing where it is compared with nothing."""
+
+    place: str | None = None
+    baseline: Baseline | None = None
+    #: what was seen of it, where it is a run
+    seen: RunEvidence | None = None
+    #: why it cannot be read any more
+    problem: str = ""
+
+
+def _read_earlier(manifest: Mapping[str, Any], chosen: Path | None) -> _Earlier:
+    """Read what a run is compared with; a run's own baseline may be gone by now, a chosen one may not."""
+    place = chosen or (Path(manifest["baseline"]) if manifest.get("baseline") else None)
+    if place is None:
+        return _Earlier()
+    if chosen is None and not (place / MANIFEST).is_file() and not place.is_file():
+        return _Earlier(problem=f"the baseline {place} is gone: nothing was compared with it")
     try:
-        return RunReader(baseline).finish()[1], ""
-    except RunDirectoryError as error:
-        return None, f"the baseline cannot be read: nothing was compared with it ({error})"
+        return _load_earlier(place)
+    except (RunDirectoryError, UsageError) as error:
+        if chosen is not None:
+            raise
+        return _Earlier(problem=f"the baseline cannot be read: nothing was compared with it ({error})")
+
+
+def _load_earlier(place: Path) -> _Earlier:
+    if place.is_file():
+        return _Earlier(place=str(place), baseline=read_baseline(place))
+    tallies, seen = RunReader(place).finish()
+    manifest = read_manifest(place)
+    baseline = Baseline(place=str(place), results=collect_results(manifest, tallies, seen))
+    return _Earlier(place=str(place), baseline=baseline, seen=seen)
+
+
+def load_baseline(place: Path) -> Baseline:
+    """Read the results to compare with, from a baseline file or a run.
+
+    :raises LlevalError: when it cannot be read
+    """
+    found = _load_earlier(place).baseline
+    if found is None:
+        raise RunDirectoryError(f"{place}: holds no results")
+    return found
+
+
+def _wants_results(manifest: Mapping[str, Any], earlier: _Earlier) -> bool:
+    settings = manifest["settings"]
+    return bool(
+        earlier.baseline is not None
+        or settings.get("gates")
+        or settings.get("comparisons")
+        or settings.get("save_baseline")
+        or any(suite.get("gates") for suite in manifest["suites"])
+    )
 
 
 def _join_workers(run: RunEvidence) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpcore2  # noqa: F401
 import numpy as np  # noqa: F401
 import pytest
+import scipy.special  # noqa: F401
 
 SUITE = """
 from pytest_lleval import Sample, Suite, exact

@@ -110,7 +110,7 @@ def test_a_baseline_that_is_no_run_is_refused_before_anything_is_asked(run: Run)
         result = run("--lleval-baseline=nosuch", model=f"openai/served-model@{server.url}")
         assert not server.posts
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--lleval-baseline: 'nosuch' is no run*"])
+    result.stderr.fnmatch_lines(["*--lleval-baseline: 'nosuch' is neither a file nor a run*"])
 
 
 def test_seeds_that_are_kept_and_those_that_are_not_are_told_apart(

@@ -94,6 +94,39 @@ def test_suites_and_models_are_summarised_apart_in_order_of_appearance() -> None
     ]
 
 
+def test_samples_of_one_cluster_widen_the_interval() -> None:
+    values = [1.0] * 5 + [0.0] * 5
+    alone = [make_record(f"q{row}", value) for row, value in enumerate(values)]
+    together = [make_record(f"q{row}", value, cluster=f"text {row // 5}") for row, value in enumerate(values)]
+    (one,), (two,) = (summarise(records).metrics for records in (alone, together))
+    assert (one.estimate.method, two.estimate.method) == ("Wilson", "Wilson, clustered")
+    assert two.estimate.low < one.estimate.low < one.estimate.high < two.estimate.high
+
+
+def test_what_was_not_asked_any_more_is_neither_scored_nor_unscored() -> None:
+    summary = summarise([make_record("a"), make_record("b", None), make_record("c", None, cause="decided")])
+    assert (summary.cases, summary.scored, summary.unscored, summary.not_run) == (2, 1, {"error": 1}, 1)
+
+
+def test_epochs_say_where_the_variance_lies_and_how_the_calls_are_better_spent() -> None:
+    values = [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)] * 10
+    records = [
+        make_record(f"q{row}", value, epoch=epoch)
+        for row, pair in enumerate(values)
+        for epoch, value in enumerate(pair, start=1)
+    ]
+    found = summarise(records).epochs
+    assert found is not None
+    assert found.epochs == 2.0
+    assert found.within == pytest.approx(0.25)
+    assert (found.best_samples, found.best_epochs) == (80, 1)
+    assert found.best_error < found.error
+    (limited,) = summarise_run(records, available={"s": 40})
+    assert limited.epochs is not None
+    assert (limited.epochs.best_samples, limited.epochs.best_epochs) == (40, 2)
+    assert summarise([make_record("a"), make_record("b")]).epochs is None
+
+
 def test_traffic_counts_what_went_over_the_wire() -> None:
     records = [
         make_record("a"),

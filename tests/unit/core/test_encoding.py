@@ -18,6 +18,7 @@ from pytest_lleval.core.records import (
     BackendIdentity,
     Completion,
     Disclosure,
+    Exchange,
     FailedAttempt,
     Generation,
     Message,
@@ -155,3 +156,20 @@ def test_a_verdict_is_written_with_all_its_findings_and_evidence() -> None:
         "disclosures": [{"factor": "F1", "severity": "critical", "message": "altered", "evidence": {"prompts": 3}}],
         "evidence": {"seen": 4},
     }
+
+
+def test_calls_before_the_last_one_come_back_and_are_written_only_where_there_are_any() -> None:
+    call = Exchange(
+        request=Request(messages=(Message(role="user", content="first"),)),
+        completion=make_record().completion,
+        failures=(FailedAttempt(error="busy", status=503, seconds=0.5, waited=1.0),),
+        started=7.5,
+    )
+    unanswered = Exchange(request=Request(prompt="second"), started=8.0)
+    record = make_record(earlier=(call, unanswered))
+    assert load_record(dump_record(record)) == record
+    assert "earlier" not in json.loads(dump_record(make_record()))
+    assert [found.request for found in record.exchanges] == [call.request, unanswered.request, record.request]
+    outline = load_record(dump_record(record), outline=True)
+    assert outline.earlier[0].completion is not None
+    assert outline.earlier[0].completion.text == ""

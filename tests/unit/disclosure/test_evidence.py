@@ -13,7 +13,7 @@ from run_parts import make_completion, make_identity, make_record, make_request
 from trust_parts import alter, answer_all, answer_one, see
 
 from pytest_lleval.core.canonical import canonical_prompt, digest_prompt
-from pytest_lleval.core.records import Disclosure, Timing, Trace, Usage
+from pytest_lleval.core.records import Disclosure, Exchange, Timing, Trace, Usage
 from pytest_lleval.disclosure.evidence import Evidence, build_evidence, list_omitted
 from pytest_lleval.disclosure.factors import judge_run
 
@@ -216,3 +216,16 @@ def test_the_columns_of_a_record_are_small() -> None:
     size = sum(column.nbytes for column in (*rows.floats.values(), *rows.codes.values())) / 100
     assert size < 500
     assert json.dumps(rows.count("model")) == '{"openai/m": 100}'
+
+
+def test_each_call_of_a_case_is_a_row_of_its_own() -> None:
+    calls = [Exchange(request=make_request(text), completion=make_completion(), started=1.0) for text in ("one", "two")]
+    rows = build(make_record("a", request=make_request("three"), earlier=tuple(calls)), make_record("b"))
+    assert [rows.name_sample(row).partition("::")[2] for row in range(len(rows))] == [
+        "a (call 1)",
+        "a (call 2)",
+        "a",
+        "b",
+    ]
+    assert len(set(rows["asked"][:3])) == 3
+    assert list(rows["started"][:2]) == [1.0, 1.0]

@@ -1,11 +1,12 @@
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from trust_parts import alter, answer_all, see
 
 from pytest_lleval.core.records import Record
-from pytest_lleval.disclosure.groups import Group, find_group
+from pytest_lleval.disclosure.groups import Group, _cut, find_group
 
 
 def find(records: list[Record]) -> Group | None:
@@ -58,3 +59,9 @@ def test_few_prompts_and_few_tokens_are_no_group() -> None:
     assert find(count(lambda at, tokens: tokens + 300 * (at % 2), number=19)) is None
     assert find(count(lambda at, tokens: tokens + 12 * (at % 2))) is None
     assert find([]) is None
+
+
+def test_values_that_are_all_the_same_have_no_upper_part() -> None:
+    """A server that always counts alike leaves nothing below the place that would divide them."""
+    assert _cut(np.zeros(40)) is None
+    assert _cut(np.repeat([0.0, 1.0], 20)).sum() == 20

@@ -103,3 +103,17 @@ def test_a_line_that_is_no_record_is_named(line: str) -> None:
 def test_an_entry_reads_the_same_from_the_record_and_from_its_line() -> None:
     record = make_record(CASES[0], value=0.25)
     assert make_ledger().enter(parse_line(dump_record(record))) == make_entry(record)
+
+
+def test_the_record_of_a_test_counts_once_and_leaves_the_plan_alone() -> None:
+    ledger = make_ledger()
+    test = make_record(make_case("of a test"), epoch=3)
+    assert ledger.adopt(encode_record(test)) is not None
+    assert ledger.adopt(encode_record(test)) is None
+    assert ledger.repeated == 1
+    assert not ledger.violations
+    assert ledger.find_missing() == sorted(IDS)
+    entry = ledger.adopt(encode_record(replace(test, epoch=4)))
+    assert entry is not None
+    ledger.withdraw(entry)
+    assert ledger.adopt(encode_record(replace(test, epoch=4))) is not None

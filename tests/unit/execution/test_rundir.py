@@ -153,5 +153,7 @@ def test_a_value_that_is_no_json_leaves_the_old_file_and_nothing_else(tmp_path: 
 
 
 def test_names_follow_the_clock_of_the_user(tmp_path: Path) -> None:
-    before = time.strftime("%Y%m%d-%H%M%S")
-    assert before <= create_run(tmp_path, None).name[:15] <= time.strftime("%Y%m%d-%H%M%S")
+    # without a moment, strftime takes one from a clock that lags behind by milliseconds
+    before, name = time.localtime(time.time()), create_run(tmp_path, None).name
+    after = time.localtime(time.time())
+    assert time.strftime("%Y%m%d-%H%M%S", before) <= name[:15] <= time.strftime("%Y%m%d-%H%M%S", after)
