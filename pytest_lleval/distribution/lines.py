@@ -5,7 +5,8 @@ the worker. Messages are tuples that begin with a word; all they hold are string
 execnet can carry (https://execnet.readthedocs.io/en/latest/basics.html).
 
 To a worker: ``("attached", JSON)``, what is known of the models, before anything else; ``("ask", IDS)``, cases by node
-id, one a line; ``("go", ticket, refusal)``, the answer to a need.
+id, one a line; ``("decided", suite, model)``, of which nothing more is to be sent; ``("go", ticket, refusal)``, the
+answer to a need.
 
 From a worker: ``("ready", pid, direct, TURNS)``, once its items are known: whether cases may be asked directly, and
 which must wait for their turn as pytest items; ``("beat",)``; ``("records", LINES)``; ``("mark", ID)``, a case that may

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import environ
 from typing import Any, Protocol
 
@@ -42,6 +42,9 @@ class Fleet(Evidence, Protocol):
 
     def check(self) -> None:
         """End the session when its evidence cannot be kept; called in the main thread."""
+
+    def listen(self, hear: Callable[[str, str], None]) -> None:
+        """Tell of every suite and model whose gates are decided, those included that are so already."""
 
     def make_reports(self, node_id: str) -> list[pytest.TestReport]:
         """Return pytest's reports of a complete case."""
@@ -92,7 +95,7 @@ class NodeHooks:
         with self._greeting:
             self._attached = attached
             for node in self._ready:
-                node.lleval_send(("attached", attached))
+                self._tell_attached(node, attached)
         if not names_scheduler(config):
             self._scheduler = CaseScheduling(config, self._workers, self._fleet)
         return self._scheduler
@@ -149,7 +152,11 @@ class NodeHooks:
         with self._greeting:
             self._ready[node] = (direct, turns)
             if self._attached is not None:
-                node.lleval_send(("attached", self._attached))
+                self._tell_attached(node, self._attached)
+
+    def _tell_attached(self, node: Any, attached: str) -> None:
+        node.lleval_send(("attached", attached))
+        self._fleet.listen(lambda suite, model: node.lleval_send(("decided", suite, model)))
 
     def _enter(self, node: Any, lines: str) -> None:
         source = None

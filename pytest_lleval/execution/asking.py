@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from ..core.contracts import Scorer
-from ..core.errors import BudgetError, LlevalError, RefusedError, SuiteError
+from ..core.errors import BudgetError, DecidedError, LlevalError, RefusedError, SuiteError
 from ..core.records import Case, Cause, Completion, Record, Request, Sample, Score, SeedCheck
 from ..core.settings import Settings
 from ..suites.definition import Dataset, Suite
@@ -61,6 +61,8 @@ class Asker:
         sink: Callable[[Record], None] | None = None,
         looks: Looks | None = None,
     ) -> None:
+        #: suites and models whose gates are decided: nothing more is sent of them; written by any thread
+        self.decided: set[tuple[str, str]] = set()
         self._plans = plans
         self._callers = callers
         self._settings = settings
@@ -99,9 +101,13 @@ class Asker:
         cause: Cause | None = None
         error = ""
         try:
+            if (case.suite, case.model) in self.decided:
+                raise DecidedError("not run: decided")
             request = self.build(case, epoch)
             checked = case.id in self._looks.checked
-            calling = Calling(case=case.id, epoch=epoch, request=request, wanted=wanted, fresh=checked)
+            calling = Calling(
+                case=case.id, epoch=epoch, request=request, wanted=wanted, decided=self._decided(case), fresh=checked
+            )
             caller = self._callers[case.model]
             called = await caller.call(calling)
             if called.completion is None:
@@ -128,7 +134,7 @@ class Asker:
             cause=cause,
             error=error,
             scores=scores,
-            request=request,
+            request=None if cause == "decided" else request,
             completion=called.completion,
             failures=called.failures,
             seed_check=check,
@@ -137,6 +143,9 @@ class Asker:
             worker=self._worker,
             started=started,
         )
+
+    def _decided(self, case: Case) -> Callable[[], bool]:
+        return lambda: (case.suite, case.model) in self.decided
 
     def build(self, case: Case, epoch: int = 1) -> Request:
         """Build the request of one epoch, with the seed that belongs to it."""
@@ -204,6 +213,8 @@ def _check_score(score: object) -> Score:
 def _name_cause(error: LlevalError) -> Cause:
     if isinstance(error, RefusedError):
         return "refused"
+    if isinstance(error, DecidedError):
+        return "decided"
     return "budget" if isinstance(error, BudgetError) else "error"
 
 

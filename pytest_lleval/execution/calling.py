@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..core.contracts import Provider
-from ..core.errors import CallError
+from ..core.errors import CallError, DecidedError
 from ..core.records import Completion, FailedAttempt, Record, Request, Trace
 from ..providers.retrying import make_retrying
 from ..support.witness import witness_calls
@@ -94,6 +94,8 @@ class Calling:
     request: Request
     #: asked right before the first request is sent, which may be long after the case was begun
     wanted: Callable[[], bool] | None = None
+    #: asked at the same moment: whether nothing more is to be sent of its suite
+    decided: Callable[[], bool] | None = None
     #: whether the response cache is left alone
     fresh: bool = False
 
@@ -251,6 +253,8 @@ class _Attempts:
     async def _attempt(self) -> Completion:
         async with self._backend.limiter.slot(again=self._first_sent is not None) as slot:
             self._caller.check()
+            if self._first_sent is None and self._calling.decided is not None and self._calling.decided():
+                raise DecidedError("not run: decided")
             wanted = self._calling.wanted
             if self._first_sent is None and wanted is not None and not wanted():
                 raise asyncio.CancelledError

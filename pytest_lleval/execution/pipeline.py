@@ -67,6 +67,10 @@ class Pipeline(Generic[_R]):
         """Tell whether a quarter of the window is free: looking at what comes next for every case would cost more."""
         return self._begun - self._settled <= self._window - max(1, self._window // 4)
 
+    def holds(self, case: Case) -> bool:
+        """Tell whether a case is begun, and not taken."""
+        return case.id in self._pending
+
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop the cases are asked on."""

@@ -55,7 +55,7 @@ class ActiveHooks:
         """Put what became of a case on its report."""
         report = yield
         if ENTRIES_KEY in item.stash:
-            annotate_report(report, item.stash[ENTRIES_KEY])
+            annotate_report(report, item.stash[ENTRIES_KEY], allowed=self._run.settings.unscored_allowed.value > 0)
             del item.stash[ENTRIES_KEY]
         return report
 

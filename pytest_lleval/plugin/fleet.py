@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -63,6 +63,11 @@ class SessionFleet:
         completed = self._evidence.enter_lines(lines.split("\n"), source)
         return None if self._evidence.problem else completed
 
+    def listen(self, hear: Callable[[str, str], None]) -> None:
+        """Tell of every suite and model whose gates are decided."""
+        if self._evidence.stopper is not None:
+            self._evidence.stopper.listen(hear)
+
     def check(self) -> None:
         """End the session when its evidence cannot be kept."""
         self._evidence.check()
@@ -71,7 +76,10 @@ class SessionFleet:
         """Return pytest's reports of a complete case."""
         ledger = self._evidence.ledger
         case = ledger.find_case(node_id)
-        return make_reports(case, ledger.find(node_id)) if case else []
+        if case is None:
+            return []
+        allowed = self._session.settings.unscored_allowed.value > 0
+        return make_reports(case, ledger.find(node_id), allowed=allowed)
 
     def receive(self, worker: str, message: Message, reply: Any) -> None:
         """Hear of a worker's limits."""

@@ -22,6 +22,7 @@ from ..providers.registry import import_providers, preload_clients
 from ..reports.escaping import escape_text
 from .collection import CaseItem, split_arguments
 from .downloads import DownloadProgress
+from .ending import finish_run
 from .onlookers import has_onlookers
 from .options import overlay_settings, read_settings, runs_suites_alone
 from .state import SESSION_KEY
@@ -177,6 +178,8 @@ class RunSession:
         elif self.controller is not None:
             context, outlet = self.controller.make_context(1), LocalOutlet(self.controller)
             worker = Worker(self.config, self.load_plan(), context, self.controller.attached, outlet)
+            if self.controller.stopper is not None:
+                self.controller.stopper.listen(worker.note_decided)
         else:
             raise RuntimeError("a case was run before its session had started")
         self._worker = worker
@@ -220,6 +223,8 @@ class RunSession:
                     # nobody would hear of an answer
                     if self._worker is not None:
                         self._worker.abandon()
+                case ("decided", str(suite), str(model)):
+                    self.worker.note_decided(suite, model)
                 case ("ask", str(names)):
                     self.worker.ask_directly([cases[name].case for name in names.splitlines()])
                 case _:
@@ -244,13 +249,7 @@ class RunSession:
         """Decide, when nobody asks any more; return the session's exit status."""
         if self.controller is None:
             return exitstatus
-        exitstatus = self.controller.finish(exitstatus)
-        file = self.config.getoption("xmlpath", None)
-        if file and self.controller.view is not None and Path(file).is_file():
-            from .junit import annotate_junit  # only where it is asked for
-
-            annotate_junit(Path(file), self.controller.view)
-        return exitstatus
+        return finish_run(self.config, self.controller, exitstatus)
 
     def _stop_worker(self) -> None:
         worker, self._worker = self._worker, None

@@ -27,6 +27,7 @@ from ..providers.counting import APPROXIMATION
 from ..support.seeding import RESEEDED, unwatch
 from .collection import CaseItem, UnscoredError, explain_unscored
 from .protocol import ENTRIES_KEY
+from .queueing import find_queue
 
 __all__ = ["Worker"]
 
@@ -61,7 +62,7 @@ class Worker:
         )
         self._pipeline = Pipeline(self._ask, window=_DEPTH * max(share.values()), finish=self._finish)
         outlet.bind(self._pipeline.loop, sum(share.values()))
-        self._queue = _find_queue(config)
+        self._queue = find_queue(config)
         self._outlet = outlet
         self._reseeded = Counter(RESEEDED)
         outlet.note_machine({"fingerprint": capture_fingerprint()})
@@ -99,7 +100,9 @@ class Worker:
             coming, still_mine = self._queue(item)
             self._pipeline.begin(self._keep_missing(coming), still_mine)
 
-        if self._pipeline.has_room():
+        # of a suite that is decided nothing is in flight that would have to be kept in flight
+        over = (item.case.suite, item.case.model) in self._asker.decided and self._pipeline.holds(item.case)
+        if self._pipeline.has_room() and not over:
             refill()
         return self._pipeline.take(item.case, refill)
 
@@ -108,6 +111,10 @@ class Worker:
             # one with markers may be skipped when its turn comes
             if isinstance(item, CaseItem) and not item.own_markers and self._asker.missing_epochs(item.case):
                 yield item.case
+
+    def note_decided(self, suite: str, model: str) -> None:
+        """Send nothing more of a suite to a model; from any thread."""
+        self._asker.decided.add((suite, model))
 
     def abandon(self) -> None:
         """Send nothing any more, at once and from any thread."""
@@ -141,26 +148,3 @@ def _choose_looks(plan: RunPlan, context: RunContext, attached: Attached) -> Loo
 def _has_tokenizer(identity: BackendIdentity) -> bool:
     tokenizer = identity.evidence.get("tokenizer")
     return isinstance(tokenizer, str) and tokenizer != APPROXIMATION and identity.kind == "real"
-
-
-Queue = Callable[[CaseItem], tuple[Iterator[pytest.Item], Callable[[Case], bool] | None]]
-
-
-def _find_queue(config: pytest.Config) -> Queue:
-    """Return what tells the items that come next in this process."""
-    if hasattr(config, "workerinput"):
-        from ..distribution.queue import WorkerQueue  # only where xdist is at work
-
-        return WorkerQueue(config).look_ahead
-    return _look_ahead
-
-
-def _look_ahead(item: CaseItem) -> tuple[Iterator[pytest.Item], None]:
-    items = item.session.items
-    position = item.session.stash.setdefault(_POSITIONS_KEY, {})
-    if not position:
-        position.update({id(entry): index for index, entry in enumerate(items)})
-    return map(items.__getitem__, range(position.get(id(item), len(items)), len(items))), None
-
-
-_POSITIONS_KEY: pytest.StashKey[dict[int, int]] = pytest.StashKey()
