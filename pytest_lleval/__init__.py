@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         pattern,
     )
     from .suites.definition import Dataset, Suite
+    from .suites.planting import PlantedAnswer
     from .suites.registry import suite
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Dataset",
     "Generation",
     "Message",
+    "PlantedAnswer",
     "Request",
     "Sample",
     "Score",
@@ -54,6 +56,7 @@ _HOMES = {
         "pattern",
     ),
     "suites.definition": ("Dataset", "Suite"),
+    "suites.planting": ("PlantedAnswer",),
     "suites.registry": ("suite",),
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..core.contracts import Progress, Scorer
 from ..core.records import Disclosure, Generation, Message, Sample
 from ..support.digest import digest_parts
+from .planting import Canaries
 
 __all__ = ["Dataset", "DatasetLoader", "Prompt", "Suite"]
 
@@ -59,6 +60,8 @@ class Suite:
     :param metrics: names of aggregates the summary prints, ``accuracy`` and ``macro_accuracy``
     :param generation: sampling parameters unless the user sets others
     :param parameters: what the suite was built with, for the record
+    :param canaries: a function that returns planted answers to a sample, for ``--lleval-canaries``; without it they are
+        made of the sample's target
     """
 
     name: str
@@ -69,3 +72,4 @@ class Suite:
     metrics: Sequence[str] = ("accuracy",)
     generation: Generation = Generation()
     parameters: Mapping[str, object] = field(default_factory=dict)
+    canaries: Canaries | None = None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
 from ..core.errors import UsageError
 from ..core.records import Generation, Message, Sample
-from ..scoring.numbers import number_flexible, number_strict
+from ..scoring.numbers import number_flexible, number_strict, parse_number
 from .definition import Dataset, Prompt, Suite
 from .files import suite
 from .gsm8k_data import load_gsm8k
+from .planting import PlantedAnswer, plant_unanswered
 
 __all__ = ["gsm8k"]
 
@@ -54,6 +55,7 @@ def gsm8k(num_fewshot: Shots = 0, style: Style = "chat") -> Suite:
         scorers=(number_flexible(), number_strict()),
         generation=Generation(max_tokens=_ANSWER_TOKENS, stop=_STOP if style == "original" else ()),
         parameters={"num_fewshot": num_fewshot, "style": style},
+        canaries=_plant_numbers,
     )
 
 
@@ -75,3 +77,16 @@ def _build_original(num_fewshot: int, sample: Sample, dataset: Dataset) -> str:
 
 def _write_question(sample: Sample) -> str:
     return f"Question: {sample.input}\nAnswer:"
+
+
+def _plant_numbers(sample: Sample) -> Iterator[PlantedAnswer]:
+    right = sample.targets[0]
+    wrong = f"{(parse_number(right) or 0) + 1:f}"
+    worked = f"Adding it all up leads to the result.\n#### {right}"
+    yield PlantedAnswer(kind="right", text=worked)
+    yield PlantedAnswer(kind="right", text=f"First there are 7, so in the end it is {right}.\n#### {right}")
+    yield PlantedAnswer(kind="truncated", text=worked[: len(worked) // 2])
+    yield PlantedAnswer(kind="wrong", text=f"Adding it all up leads to the result.\n#### {wrong}")
+    # the right number on the way to a wrong one
+    yield PlantedAnswer(kind="wrong", text=f"At first there are {right}, then one more comes.\n#### {wrong}")
+    yield from plant_unanswered(sample.targets)

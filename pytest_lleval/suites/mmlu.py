@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
 from ..core.errors import UsageError
-from ..core.records import Generation, Message, Sample
+from ..core.records import Generation, Message, Sample, TokenLogprob
 from ..scoring.letters import choice, choice_logprob
 from .definition import Dataset, Prompt, Suite
 from .files import suite
 from .mmlu_data import LETTERS, Edition, load_mmlu
+from .planting import PlantedAnswer, plant_unanswered
 
 __all__ = ["mmlu"]
 
@@ -47,6 +48,7 @@ def mmlu(num_fewshot: int = 0, method: Method = "generate", style: Style = "chat
         metrics=("accuracy", "macro_accuracy"),
         generation=_choose_generation(method, style),
         parameters={"num_fewshot": num_fewshot, "method": method, "style": style, "edition": edition},
+        canaries=_plant_texts if method == "generate" else _plant_tokens,
     )
 
 
@@ -92,3 +94,37 @@ def _write_question(sample: Sample) -> str:
 
 def _choose_shots(num_fewshot: int, sample: Sample, dataset: Dataset) -> Sequence[Sample]:
     return dataset.fewshot[sample.group][:num_fewshot] if num_fewshot else ()
+
+
+def _plant_texts(sample: Sample) -> Iterator[PlantedAnswer]:
+    right = sample.targets[0]
+    option = sample.choices[LETTERS.index(right)]
+    sentence = f"The answer is ({right})."
+    yield from (PlantedAnswer(kind="right", text=text) for text in (right, f"{right}. {option}", sentence))
+    yield PlantedAnswer(kind="truncated", text=sentence[: len(sentence) // 2])
+    for letter in _list_wrong(sample):
+        yield PlantedAnswer(kind="wrong", text=letter)
+        yield PlantedAnswer(kind="wrong", text=f"The answer is ({letter}).")
+    yield from plant_unanswered(sample.targets)
+
+
+def _plant_tokens(sample: Sample) -> Iterator[PlantedAnswer]:
+    right = sample.targets[0]
+    yield PlantedAnswer(kind="right", text=right, logprobs=_rank_letters(right))
+    yield PlantedAnswer(kind="right", text=f" {right}", logprobs=_rank_letters(f" {right}"))
+    # cut before its letter, but the letter was likely
+    yield PlantedAnswer(kind="truncated", text="The", logprobs=_rank_letters("The", right))
+    for letter in _list_wrong(sample):
+        yield PlantedAnswer(kind="wrong", text=letter, logprobs=_rank_letters(letter))
+    yield from plant_unanswered(sample.targets)
+
+
+def _list_wrong(sample: Sample) -> list[str]:
+    return [letter for letter in LETTERS[: len(sample.choices)] if letter not in sample.targets]
+
+
+def _rank_letters(token: str, second: str = "") -> tuple[TokenLogprob, ...]:
+    """Return one token with the letters as alternatives, as a server lists them."""
+    others = {letter: -6.0 for letter in LETTERS if letter not in (token.strip(), second)}
+    likely = {second: -2.5} if second else {}
+    return (TokenLogprob(token=token, logprob=-0.1, top={token: -0.1, **likely, **others}),)

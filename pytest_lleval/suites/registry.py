@@ -14,7 +14,7 @@ from .definition import Suite
 from .files import SuiteSource, is_suite_function, read_suite_file, suite
 from .parameters import coerce_arguments, describe_parameters
 
-__all__ = ["ENTRY_POINT_GROUP", "ChosenSuite", "SuiteListing", "find_suites", "list_suites", "suite"]
+__all__ = ["ENTRY_POINT_GROUP", "ChosenSuite", "SuiteListing", "find_suites", "list_names", "list_suites", "suite"]
 
 #: where distributions register their suites
 ENTRY_POINT_GROUP = "pytest_lleval.suites"
@@ -87,6 +87,11 @@ def find_suites(names: Sequence[str], arguments: Mapping[str, str]) -> tuple[Cho
 def list_suites() -> list[SuiteListing]:
     """Return what is registered, in order of name; one that cannot be imported says so and does not hide the others."""
     return [_list_entry(entry) for _, entry in sorted(_find_entries().items())]
+
+
+def list_names() -> list[str]:
+    """Return the names of all registered suites, in alphabetical order, without importing any."""
+    return sorted(_find_entries())
 
 
 def _list_entry(entry: EntryPoint) -> SuiteListing:
