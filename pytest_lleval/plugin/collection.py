@@ -123,6 +123,8 @@ def explain_unscored(failed: Sequence[Entry], epochs: int) -> str:
     :param epochs: how many were asked
     """
     first = failed[0]
+    if first.cause == "decided":
+        return first.error
     several = f" ({len(failed)} of {epochs} epochs)" if epochs > 1 else ""
     return f"unscored: {first.cause}{several}: {first.error}"
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from ..core.records import Sample
+    from ..scoring.grading import Grade
     from .models import AttachedModel
     from .seeds import TestSeed
 
-__all__ = ["backend", "lleval_seed", "model"]
+__all__ = ["backend", "grade", "lleval_seed", "model", "sample"]
 
 
 @pytest.fixture
@@ -47,3 +49,24 @@ def backend(request: pytest.FixtureRequest) -> Iterator[AttachedModel]:
 def model(backend: AttachedModel) -> AttachedModel:
     """Ask the attached model by calling it with a prompt; an async test awaits the answer."""
     return backend
+
+
+@pytest.fixture
+def sample(request: pytest.FixtureRequest) -> Sample:
+    """The row of the dataset of ``@pytest.mark.lleval(dataset=…)`` that this case is about."""
+    pytest.fail(
+        f"{request.node.nodeid} asks for a sample and has no dataset; name one by @pytest.mark.lleval(dataset=…)",
+        pytrace=False,
+    )
+
+
+@pytest.fixture
+def grade(request: pytest.FixtureRequest) -> Grade:
+    """Say what an answer is worth: ``grade(value, name=…)``, ``grade.exact(answer, target)`` and its like.
+
+    Each call returns the grade, which can be asserted. In a test marked with ``@pytest.mark.lleval`` all grades are
+    recorded; elsewhere they are only returned.
+    """
+    from .grades import open_grade
+
+    return open_grade(request.node)

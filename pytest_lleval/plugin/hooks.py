@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from .fixtures import backend, lleval_seed, model
+from .fixtures import backend, grade, lleval_seed, model, sample
 from .options import declare_options, is_asked
 
-__all__ = ["backend", "lleval_seed", "model"]
+__all__ = ["backend", "grade", "lleval_seed", "model", "sample"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,8 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 #: user properties that there is something to tell of
 NOTED = ("lleval_model", "lleval_note")
 MARKER = (
-    "lleval(model=None, backend=None): which model the fixtures `model` and `backend` attach, e.g. "
-    "'openai/gpt-4o-mini'; backend='real' refuses mocks"
+    "lleval(dataset=None, model=None, backend=None, epochs=1, gate=None, tags=(), must_pass=False): an eval case for "
+    "each row of a suite, a file, a list or a function, asked of the model that the fixtures `model` and `backend` "
+    "attach; gate='pass_rate>=0.9' decides in place of single asserts; backend='real' refuses mocks"
 )
 
 
@@ -31,10 +32,38 @@ MARKER = (
 def pytest_configure(config: pytest.Config) -> None:
     """Wake up when there is something to evaluate."""
     config.addinivalue_line("markers", MARKER)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(CaseListener(config), "lleval-listener")
     if is_asked(config):
         from .activation import activate_session  # inert sessions import nothing
 
         activate_session(config)
+
+
+class CaseListener:
+    """Waits for the report of an eval case, in the process the user started.
+
+    :param config: of the session
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the record of an eval case before anybody shows its report."""
+        if "lleval_line" in report.__dict__:
+            from .keeping import keep_case  # inert sessions import nothing
+
+            keep_case(self._config, report)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make eval cases of a marked test."""
+    if metafunc.definition.get_closest_marker("lleval") is not None:
+        from .cases import generate_cases  # inert sessions import nothing
+
+        generate_cases(metafunc)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -12,20 +14,25 @@ from typing import Any
 
 import pytest
 
-from ..core.errors import LlevalError
-from ..core.records import BackendIdentity, Completion, Disclosure, Generation, Message, Record, Request
-from ..core.settings import ModelSpec, Settings, parse_model
+from ..core.errors import LlevalError, UsageError
+from ..core.records import BackendIdentity, Completion, Disclosure, Exchange, Generation, Message, Record, Request
+from ..core.settings import ModelSpec, Settings
 from ..disclosure.samples import Expected, flag_answer
 from ..disclosure.verdicts import sort_findings
-from ..execution.attaching import attach_models, open_callers, start_services
+from ..execution.attaching import attach_models, open_callers, share_connections, start_services
 from ..execution.calling import Caller, Calling
 from ..execution.context import Attached, RunContext
+from ..execution.quota import QuotaClient
 from ..providers.canary import is_proof, make_probe
+from .caserun import CaseRun, asks_model, find_run
 from .downloads import DownloadProgress
-from .options import read_model_tables, read_settings
+from .marks import CaseMark, read_mark
 from .seeds import NOTES, derive_test_seed
+from .spending import choose_models, explain_cost
+from .state import load_settings
+from .testquota import find_share, open_client
 
-__all__ = ["AttachedModel", "attach_model"]
+__all__ = ["AttachedModel", "attach_early", "attach_model"]
 
 _PROBE = Generation(max_tokens=16)
 
@@ -45,7 +52,19 @@ class AttachedModel:
         self._item = item
         self._settings = settings
         self._calls = 0
+        #: by number: calls of one test may overlap
+        self._exchanges: dict[int, Exchange] = {}
         self.flags: set[str] = set()
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What was asked so far and what came back, in the order it was asked."""
+        return tuple(exchange for _, exchange in sorted(self._exchanges.items()))
+
+    @property
+    def connections(self) -> int:
+        """How many requests this process may have in flight to it."""
+        return self._ask.connections
 
     def __call__(self, prompt: str | Sequence[Message], **changes: Any) -> Any:
         """Ask the model; an async test gets something to await, any other one the completion.
@@ -54,8 +73,11 @@ class AttachedModel:
         :param changes: fields of `Generation`, e.g. ``max_tokens=16``; the temperature is 0 unless set
         :raises CallError: when no answer could be had
         """
+        _refuse_trio(self._item)
         self._calls += 1
-        future = self._ask.start(self._item.nodeid, self._calls, self._build(prompt, changes), self._note)
+        number = self._calls
+        request = self._build(prompt, changes)
+        future = self._ask.start(self._item.nodeid, number, request, lambda found: self._note(number, found))
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -74,34 +96,40 @@ class AttachedModel:
         }
         return Request(messages=turns, generation=Generation(**{**values, **changes}))
 
-    def _note(self, completion: Completion) -> None:
-        self.flags.update(flag_answer(completion, Expected.of(self.identity)))
+    def _note(self, number: int, exchange: Exchange) -> None:
+        self._exchanges[number] = exchange
+        if exchange.completion is not None:
+            self.flags.update(flag_answer(exchange.completion, Expected.of(self.identity)))
 
 
 class _Asking:
     """The loop of this process's models, in a thread of its own, and how they are reached."""
 
     def __init__(self, spec: ModelSpec, config: pytest.Config, stack: ExitStack) -> None:
-        settings = replace(read_settings(config), models=(spec,), cache="off")
+        settings = replace(load_settings(config), models=(spec,), cache="off")
         connections = start_services((spec,), stack, DownloadProgress(config))
         (self.identity,) = attach_models((spec,), connections, [make_probe("chat", _PROBE)])
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lleval-models", daemon=True)
         self._thread.start()
         context = RunContext(settings=settings, connections=connections)
-        share = {spec.name: settings.max_connections or 8}
-        callers = open_callers(context, Attached.describe([self.identity]), share, None, _NoOutlet())
+        workers, number = find_share(config)
+        share = share_connections(settings, number, workers)
+        self.connections = share[spec.name]
+        outlet = _NoOutlet(open_client(config, spec, self._loop))
+        callers = open_callers(context, Attached.describe([self.identity]), share, None, outlet)
         self._caller: Caller = callers[spec.name]
         stack.callback(self._close)
 
-    def start(self, case: str, number: int, request: Request, note: Any) -> Future[Completion]:
+    def start(self, case: str, number: int, request: Request, note: Callable[[Exchange], None]) -> Future[Completion]:
         """Begin a call."""
 
         async def call() -> Completion:
+            started = time.time()
             called = await self._caller.call(Calling(case=case, epoch=number, request=request))
+            note(Exchange(request=request, completion=called.completion, failures=called.failures, started=started))
             if called.completion is None:
                 raise called.error or LlevalError(f"{self.identity.spec}: no answer came back")
-            note(called.completion)
             return called.completion
 
         return self._run(call())
@@ -122,7 +150,9 @@ class _NoOutlet:
     worker = "main"
     number = 0
     is_heard = True
-    quota = None
+
+    def __init__(self, quota: QuotaClient | None) -> None:
+        self.quota = quota
 
     def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:
         """Do nothing."""
@@ -154,27 +184,62 @@ def attach_model(item: pytest.Item) -> Iterator[AttachedModel]:
     """Return the model of a test, attached when it is first asked for in this process.
 
     :param item: the test
+    :raises pytest.skip.Exception: when asking it may cost money and nobody has said that it may
     :raises pytest.fail.Exception: when the model does not answer, or is a mock where a real one was asked for
     """
-    marker = item.get_closest_marker("lleval")
-    words: dict[str, Any] = dict(marker.kwargs) if marker else {}
+    run = find_run(item)
     try:
-        settings = read_settings(item.config)
-        spec = settings.models[0]
-        if words.get("model"):
-            spec = parse_model("@pytest.mark.lleval(model=…)", words["model"], read_model_tables(item.config))
-        asking = _open_asking(item.config, spec)
+        mark, spec = _choose(item, run)
+        _refuse_cost(item.config, spec)
+        attached = _attach(item, run, spec)
     except LlevalError as error:
         pytest.fail(str(error), pytrace=False)
-    identity = asking.identity
-    wanted = words.get("backend")
-    if wanted not in (None, "real", "any"):
-        pytest.fail(f"@pytest.mark.lleval(backend={wanted!r}): it is 'real' or 'any'", pytrace=False)
-    if wanted == "real" and (problem := _doubt(identity)):
+    if mark.backend == "real" and (problem := _doubt(attached.identity)):
         pytest.fail(f"{item.nodeid} asks for a real backend, and {problem}", pytrace=False)
-    attached = AttachedModel(identity, asking, item, settings)
     yield attached
     _leave_notes(item, attached)
+
+
+def attach_early(run: CaseRun) -> bool:
+    """Give a case its model before its turn, if it may be asked and has answered before.
+
+    :param run: the case
+    :returns: whether its body can begin
+    """
+    item, spec = run.item, run.place.spec
+    if not asks_model(item):
+        return True
+    asking = item.config.stash.get(_ASKING_KEY, {}).get(spec.name)
+    if asking is None or (run.place.suite.mark.backend == "real" and _doubt(asking.identity)):
+        return False
+    run.attached = AttachedModel(asking.identity, asking, item, load_settings(item.config))
+    return True
+
+
+def _choose(item: pytest.Item, run: CaseRun | None) -> tuple[CaseMark, ModelSpec]:
+    if run is not None:
+        return run.place.suite.mark, run.place.spec
+    mark = read_mark(item, item.nodeid)
+    return mark, choose_models(item.config, mark.models, mark.place)[0]
+
+
+def _refuse_cost(config: pytest.Config, spec: ModelSpec) -> None:
+    """Skip a test that may cost money, and every test of a dry run."""
+    settings = load_settings(config)
+    if settings.dry_run:
+        raise pytest.skip.Exception("--lleval-dry-run: no model is asked", _use_item_location=True)
+    if reason := explain_cost(config, spec):
+        raise pytest.skip.Exception(reason, _use_item_location=True)
+
+
+def _attach(item: pytest.Item, run: CaseRun | None, spec: ModelSpec) -> AttachedModel:
+    if run is not None and run.attached is not None:
+        return run.attached
+    asking = _open_asking(item.config, spec)
+    attached = AttachedModel(asking.identity, asking, item, load_settings(item.config))
+    if run is not None:
+        run.attached = attached
+    return attached
 
 
 def _open_asking(config: pytest.Config, spec: ModelSpec) -> _Asking:
@@ -184,6 +249,16 @@ def _open_asking(config: pytest.Config, spec: ModelSpec) -> _Asking:
         config.add_cleanup(stack.close)
         known[spec.name] = _Asking(spec, config, stack)
     return known[spec.name]
+
+
+def _refuse_trio(item: pytest.Item) -> None:
+    """Say that calls are awaited on asyncio, where a test runs on another loop."""
+    trio: Any = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        raise UsageError(
+            f"{item.nodeid} runs on trio, and models are awaited on asyncio; let it run there, "
+            "e.g. by a fixture `anyio_backend` that returns 'asyncio'"
+        )
 
 
 def _doubt(identity: BackendIdentity) -> str:

@@ -22,8 +22,13 @@ def print_notes(reporter: pytest.TerminalReporter, reports: Iterable[pytest.Test
     models: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     for report in reports:
-        models.update({str(value) for name, value in report.user_properties if name == "lleval_model"})
-        notes.update({str(value) for name, value in report.user_properties if name == NOTES})
+        found = [(name, str(value)) for name, value in report.user_properties]
+        # what is to say of the models of eval cases, their run says
+        told = any(name == "lleval_pass" for name, _ in found)
+        models.update({value for name, value in found if name == "lleval_model" and not told})
+        notes.update({value for name, value in found if name == NOTES and (value.startswith("S ") or not told)})
+    if not models and not notes:
+        return
     reporter.section("lleval: models and seeds of tests")
     for name, count in models.items():
         reporter.write_line(escape_text(f"model    {name}, asked by {count:,} test{'s' if count > 1 else ''}"))

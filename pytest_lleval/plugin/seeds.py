@@ -13,7 +13,7 @@ import pytest
 from ..core.errors import LlevalError
 from ..support.seeding import RESEEDED, seeded, watch_module
 from ..support.seeds import derive_seed
-from .options import read_settings
+from .state import load_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,9 +58,15 @@ def derive_test_seed(item: pytest.Item) -> int:
     :raises pytest.UsageError: for a seed that is no number
     """
     try:
-        root = read_settings(item.config).seed
+        root = load_settings(item.config).seed
     except LlevalError as error:
         raise pytest.UsageError(str(error)) from error
+    if item.get_closest_marker("lleval") is not None:
+        from .casebook import find_place  # of eval cases
+
+        if place := find_place(item):
+            # whichever model is asked
+            return derive_seed(root, "tests", place.suite.name, place.sample, place.epoch)
     return derive_seed(root, "tests", item.nodeid, 1)
 
 

@@ -14,6 +14,7 @@ from .options import read_client, read_max_retries
 
 __all__ = [
     "ENTRY_POINTS",
+    "check_known",
     "connection_limit",
     "import_providers",
     "is_built_in",
@@ -69,7 +70,7 @@ def start_service(spec: ModelSpec, *, log_dir: Path | None, progress: Progress |
     :raises UnknownNameError: when nobody registered the provider
     """
     if spec.provider not in _LOCAL:
-        _check_known(spec)
+        check_known(spec)
         return None
     _require_client("local", spec)
     from . import local
@@ -161,7 +162,7 @@ def _open_local(spec: ModelSpec, connection: Mapping[str, str] | None) -> Provid
 
 
 def _open_foreign(spec: ModelSpec, connection: Mapping[str, str] | None) -> Provider:
-    _check_known(spec)
+    check_known(spec)
     entry = _find_foreign()[spec.provider]
     try:
         factory = entry.load()
@@ -173,7 +174,11 @@ def _open_foreign(spec: ModelSpec, connection: Mapping[str, str] | None) -> Prov
     return provider
 
 
-def _check_known(spec: ModelSpec) -> None:
+def check_known(spec: ModelSpec) -> None:
+    """Refuse a model whose provider nobody registered.
+
+    :raises UnknownNameError: naming the nearest ones
+    """
     names = known_providers()
     if spec.provider not in names:
         raise UnknownNameError("--lleval-model", "provider", spec.provider, names)

@@ -161,7 +161,7 @@ def test_a_test_asks_an_attached_and_identified_model(
         seeds = {request.body["seed"] for request in server.posts if request.question.endswith("?")}
     result.assert_outcomes(passed=2)
     assert len(seeds) == 2
-    result.stdout.fnmatch_lines(["model    openai/served-model@*(real: served-model), asked by 2 tests"])
+    result.stdout.fnmatch_lines(["model    openai/served-model@*(real: served-model), asked by 1 test"])
 
 
 def test_a_test_that_wants_a_real_backend_refuses_a_mock(pytester: pytest.Pytester, session: Session) -> None:

@@ -1,0 +1,125 @@
+"""Nobody spends money by accident: which models tests ask, and which only when they are told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from serving import ModelServer
+
+Session = Callable[..., pytest.RunResult]
+
+PAID = "openai/gpt-4o-mini"
+
+
+@pytest.fixture
+def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """Run a project's tests; nothing can be reached under the paid model's address."""
+    for name in ("LLEVAL_MODEL", "LLEVAL_LIVE", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def start(*words: str) -> pytest.RunResult:
+        return pytester.runpytest_inprocess("-p", "xdist", "-p", "lleval", *words)
+
+    return start
+
+
+def write_test(pytester: pytest.Pytester, mark: str = "") -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.lleval({mark})\ndef test_it(model):\n    model('x')")
+
+
+@pytest.mark.parametrize("model", [PAID, "anthropic/claude-haiku", "openai/x@https://gateway.example/v1"])
+@pytest.mark.parametrize("place", ["mark", "ini", "addopts"])
+def test_a_model_that_may_cost_money_is_not_asked_by_a_plain_session(
+    pytester: pytest.Pytester, session: Session, model: str, place: str
+) -> None:
+    write_test(pytester, f"model={model!r}" if place == "mark" else "")
+    if place == "ini":
+        pytester.makeini(f"[pytest]\nlleval_model = {model}")
+    if place == "addopts":
+        pytester.makeini(f"[pytest]\naddopts = --lleval-model={model}")
+    result = session("-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines([f"SKIPPED*.py:*{model} may cost money: ask it by --lleval-live, LLEVAL_LIVE=1, or*"])
+    assert not (pytester.path / ".lleval").exists()
+
+
+@pytest.mark.parametrize("wish", ["option", "environment", "live", "live environment"])
+def test_a_model_is_asked_when_somebody_says_so(
+    pytester: pytest.Pytester, session: Session, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    write_test(pytester, f"model={PAID!r}")
+    # it is not there, which is found out by asking it
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://gateway.invalid/v1")
+    monkeypatch.setenv("NO_PROXY", "*")
+    words = {"option": [f"--lleval-model={PAID}"], "live": ["--lleval-live"]}.get(wish, [])
+    if wish == "environment":
+        monkeypatch.setenv("LLEVAL_MODEL", PAID)
+    if wish == "live environment":
+        monkeypatch.setenv("LLEVAL_LIVE", "1")
+    session(*words, "--lleval-deadline=2").assert_outcomes(errors=1)
+
+
+def test_models_on_this_machine_need_no_switch(
+    pytester: pytest.Pytester, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ModelServer(answer="A") as server:
+        write_test(pytester, f"model=['mock/fixed:A', 'openai/served-model@{server.url}']")
+        session().assert_outcomes(passed=2)
+        write_test(pytester, "model='openai/served-model'")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        session().assert_outcomes(passed=1)
+
+
+def test_a_model_named_for_the_session_replaces_that_of_the_mark(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makeini("[pytest]\nlleval_model = mock/fixed:ini")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.lleval(model="mock/fixed:mark")
+        def test_it(model):
+            print("said", model("x").text)
+
+        def test_plain(model):
+            print("said", model("x").text)
+        """
+    )
+
+    def read_said(*words: str) -> list[str]:
+        text = session("-s", *words).stdout.str()
+        return [line.split()[-1] for line in text.replace(".said", "\nsaid").splitlines() if "said " in line]
+
+    assert read_said() == ["mark", "ini"]
+    assert read_said("--lleval-model=mock/fixed:typed") == ["typed", "typed"]
+
+
+def test_a_test_without_a_mark_is_skipped_as_well(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makeini(f"[pytest]\nlleval_model = {PAID}")
+    pytester.makepyfile("def test_it(model):\n    pass")
+    session().assert_outcomes(skipped=1)
+
+
+def test_skipping_is_the_same_on_workers(pytester: pytest.Pytester, session: Session) -> None:
+    write_test(pytester, f"model={PAID!r}")
+    session("-n1").assert_outcomes(skipped=1)
+
+
+def test_a_budget_holds_for_tests_too(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.lleval(dataset=[f"word {number}" for number in range(20)])
+        async def test_it(model, sample):
+            await model(sample.input, max_tokens=1)
+        """
+    )
+    with ModelServer(answer="A") as server:
+        result = session("--lleval-max-tokens-total=30", f"--lleval-model=openai/served-model@{server.url}")
+    outcomes = result.parseoutcomes()
+    assert outcomes["passed"] >= 5
+    assert outcomes["errors"] >= 5
+    result.stdout.fnmatch_lines(["scored *, unscored * (budget *)"])
