@@ -23,7 +23,11 @@ from ..suites.sources import load_dataset
 from ..support.assets import fetch_asset
 from .audit import add_audit_command
 from .cache import add_cache_actions
+from .compare import add_compare_command
+from .gate import add_gate_command
 from .output import say
+from .rescore import add_rescore_command
+from .show import add_show_command
 from .verify import add_verify
 
 __all__ = ["main"]
@@ -65,6 +69,12 @@ def _make_parser() -> argparse.ArgumentParser:
     report.add_argument("--json", action="store_true", help="print the machine-readable report")
     report.add_argument("--baseline", metavar="RUN", help="an earlier run to compare with, this once")
     report.set_defaults(run=_report_run)
+    add_show_command(commands.add_parser("show", help="show the samples of a run: prompts, answers, scores"))
+    add_compare_command(commands.add_parser("compare", help="set a run against an earlier one, sample by sample"))
+    add_gate_command(commands.add_parser("gate", help="judge the gates of a run again, or others"))
+    add_rescore_command(
+        commands.add_parser("rescore", help="score a run's stored answers again, by a suite as it is now")
+    )
     add_audit_command(commands.add_parser("audit", help="judge a result file that others produced by the six factors"))
     add_verify(commands.add_parser("verify", help="check that a report is unchanged, and what its run says"))
     add_cache_actions(commands.add_parser("cache", help="look at the response cache, or remove answers from it"))
