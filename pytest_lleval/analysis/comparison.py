@@ -20,6 +20,8 @@ _ALPHA = 0.05
 #: of the bootstrap of times
 _SEED = 0
 _LIMIT = 10_000_000
+#: half to this power is below the level: fewer samples that fall may do so by chance, even if none rises
+_FEWEST_FALLS = 5
 _MISSING = {
     "cost": "the price of a model or its tokens are not known; set input_price and output_price in its table under "
     "[tool.pytest_lleval.models]"
@@ -138,9 +140,11 @@ def _compare_scores(
 
 def _look_ahead(found: PairedDifference, tolerance: float) -> str:
     """Say the smallest loss these samples could show, and how many would decide if what they show is the truth."""
-    smallest = minimal_difference(found.n, sd=found.n**0.5 * _standard_error(found), alpha=_ALPHA)
+    bound = -found.find_lower_bound(1 - _ALPHA)
+    by_error = minimal_difference(found.n, sd=found.n**0.5 * _standard_error(found), alpha=_ALPHA)
+    smallest = max(by_error, bound, _FEWEST_FALLS / found.effective_n)
     said = (
-        f"a loss of {-found.find_lower_bound(1 - _ALPHA):.4f} is not ruled out, and these {found.n:,} samples could "
+        f"a loss of {bound:.4f} is not ruled out, and these {found.n:,} samples could "
         f"show one from {smallest:.4f} on"
     )
     needed = _count_needed(found, tolerance)
