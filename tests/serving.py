@@ -90,6 +90,8 @@ class ModelServer:
     :param idle: seconds after which it closes a kept connection, without a word
     :param obeys: repeat the number a probe asks for, as a model would; False stands for a script behind a URL
     :param models: the body of ``/v1/models``; None for the normal one, False for 404
+    :param pace: streams chat answers that are asked for in pieces: seconds until the first piece, and from one to the
+        next; None for a server that cannot, which answers in one piece
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class ModelServer:
         tls: ssl.SSLContext | None = None,
         idle: float = 30,
         obeys: bool = True,
+        pace: Callable[[SeenRequest], tuple[float, float]] | None = None,
     ) -> None:
         self._answer = answer
         self.model = model
@@ -118,6 +121,7 @@ class ModelServer:
         self.tls = tls
         self.idle = idle
         self.obeys = obeys
+        self.pace = pace
         self.requests: list[SeenRequest] = []
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -333,7 +337,36 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.close:
             self.close_connection = True
             return
-        self._send(*self._compose(owner, request, fault), fault)
+        status, content = self._compose(owner, request, fault)
+        if owner.pace is not None and status == 200 and (body or {}).get("stream"):
+            self._stream(json.loads(content), *owner.pace(request), truncate=fault.truncate)
+            return
+        self._send(status, content, fault)
+
+    def _stream(self, answer: dict[str, Any], first: float, gap: float, *, truncate: bool) -> None:
+        """Send a chat answer word by word, as server-sent events in chunks."""
+        lines = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked", "", ""]
+        self.wfile.write("\r\n".join(lines).encode())
+        choice = answer["choices"][0]
+        base = {name: answer[name] for name in ("id", "created", "model", "system_fingerprint")}
+
+        def send(delta: dict[str, Any], reason: str | None = None, **further: Any) -> None:
+            choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
+            event = f"data: {json.dumps({**base, 'choices': choices, **further})}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+
+        self.server.owner.pause(first)
+        for number, word in enumerate(_split(choice["message"]["content"])):
+            if number:
+                self.server.owner.pause(gap)
+            send({"content": word})
+        if truncate:
+            self.close_connection = True
+            self.wfile.write(b"0\r\n\r\n")
+            return
+        send({}, choice["finish_reason"])
+        send({}, usage=answer["usage"])
+        self.wfile.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 
     def _compose(self, owner: ModelServer, request: SeenRequest, fault: Fault) -> tuple[int, bytes]:
         status, content = owner.compose(request)

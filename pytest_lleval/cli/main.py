@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..reports.escaping import escape_text
 from ..reports.machine import encode_report
 from ..reports.terminal import render_run
 from ..reports.view import load_view
+from ..reports.writing import check_report_files, write_reports
 from ..suites.humaneval_data import HUMANEVAL
 from ..suites.registry import find_suites, list_suites
 from ..suites.sources import load_dataset
@@ -66,6 +68,13 @@ def _make_parser() -> argparse.ArgumentParser:
     fetch.set_defaults(run=_fetch_names)
     report = commands.add_parser("report", help="compute a run's numbers again from its directory")
     report.add_argument("run_name", nargs="?", default="", metavar="RUN", help="path or name (default: the newest)")
+    report.add_argument(
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write a report in the form its name ends in: .html, .md or .json; repeatable",
+    )
     report.add_argument("--json", action="store_true", help="print the machine-readable report")
     report.add_argument("--baseline", metavar="RUN", help="an earlier run to compare with, this once")
     report.set_defaults(run=_report_run)
@@ -107,14 +116,18 @@ def _fetch_names(parsed: argparse.Namespace) -> None:
 def _report_run(parsed: argparse.Namespace) -> None:
     run = find_run(Path.cwd(), parsed.run_name, "lleval report")
     baseline = find_run(Path.cwd(), parsed.baseline, "--baseline") if parsed.baseline else None
+    files = [Path(name) for name in parsed.output]
+    check_report_files("lleval report --output", files)
     view = load_view(run, baseline)
+    write_reports(run, view, files)
     report = encode_report(view)
     if baseline is None:
         write_json(run / REPORT, report)
     if parsed.json:
         say(json.dumps(report, indent=1, sort_keys=True))
         return
-    for line in render_run(view):
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in render_run(view, width):
         say(line.text)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .records import BackendIdentity, Completion, Request, Sample, Score
 
-__all__ = ["HostService", "Progress", "Provider", "Scorer"]
+__all__ = ["HostService", "Progress", "Provider", "Scorer", "StreamingProvider"]
 
 
 class Progress(Protocol):
@@ -42,6 +42,19 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Release connections."""
+
+
+@runtime_checkable
+class StreamingProvider(Protocol):
+    """A provider whose answers can come in pieces, so that the first and the last one have a time."""
+
+    async def stream(self, request: Request, extra: Mapping[str, Any]) -> Completion:
+        """Answer one chat request in pieces.
+
+        :param extra: further parameters to send
+        :raises RefusedError: when the model's filter declined
+        :raises CallError: when the attempt failed, saying whether another may succeed
+        """
 
 
 class HostService(Protocol):

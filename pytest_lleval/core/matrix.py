@@ -36,6 +36,22 @@ class MatrixSettings:
     #: output tokens a call may have
     output: int = 16
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words of the command line that ask for this."""
+        usual = MatrixSettings(sizes=self.sizes)
+        numbers = {
+            name: getattr(self, name)
+            for name in ("repeats", "target", "budget", "output")
+            if getattr(self, name) != getattr(usual, name)
+        }
+        return (
+            f"--lleval-matrix={','.join(size.name for size in self.sizes)}",
+            *(("--lleval-matrix-prefix=shared",) if self.shared_prefix else ()),
+            *(("--lleval-matrix-refine",) if self.refine else ()),
+            *(f"--lleval-matrix-{name}={value:.12g}" for name, value in numbers.items()),
+        )
+
     @classmethod
     def decode(cls, raw: Mapping[str, Any]) -> MatrixSettings:
         """Rebuild what `dataclasses.asdict` wrote, possibly after a trip through JSON."""

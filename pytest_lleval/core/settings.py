@@ -135,6 +135,8 @@ class Settings:
     live: bool = False
     #: unscored samples that do not fail the session
     unscored_allowed: Allowance = field(default_factory=Allowance)
+    #: report files to write when the session ends
+    reports: tuple[str, ...] = ()
     #: the file of known failures; None looks for the usual one
     known_failures: str | None = None
     #: whether a finding above a note fails the session
@@ -169,6 +171,7 @@ class Settings:
         values["limit"] = Limit(**limit) if isinstance(limit, dict) else None
         values["gates"] = tuple(Threshold(**gate) for gate in _mappings(values.get("gates", ())))
         values["comparisons"] = tuple(Comparison(**rule) for rule in _mappings(values.get("comparisons", ())))
+        values["reports"] = tuple(_strings(values.get("reports", ())))
         allowed = values.get("unscored_allowed", {})
         values["unscored_allowed"] = Allowance(**allowed) if isinstance(allowed, dict) else Allowance()
         matrix = values.get("matrix")

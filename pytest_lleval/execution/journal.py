@@ -36,11 +36,12 @@ class Journal:
     """Appends lines to a run's ``samples.jsonl``; any thread may.
 
     :param run: the run directory
+    :param name: of another file in it
     :raises RunDirectoryError: when the file cannot be opened
     """
 
-    def __init__(self, run: Path) -> None:
-        self.path = run / JOURNAL
+    def __init__(self, run: Path, name: str = JOURNAL) -> None:
+        self.path = run / name
         self._guard = threading.Lock()
         self._synced = time.monotonic()
         try:
@@ -108,10 +109,11 @@ class JournalReader:
 
     :param run: the run directory
     :param outline: leave out what was asked and answered, and keep the numbers: a tenth of the memory
+    :param name: of another file in it
     """
 
-    def __init__(self, run: Path, *, outline: bool = False) -> None:
-        self._path = run / JOURNAL
+    def __init__(self, run: Path, *, outline: bool = False, name: str = JOURNAL) -> None:
+        self._path = run / name
         self._outline = outline
         self._position = 0
         self._number = 0
@@ -147,14 +149,15 @@ class JournalReader:
             raise RunDirectoryError(f"{self._path}:{self._number}: {error}") from error
 
 
-def read_journal(run: Path, *, outline: bool = False) -> Iterator[Record]:
+def read_journal(run: Path, *, outline: bool = False, name: str = JOURNAL) -> Iterator[Record]:
     """Yield the records of a run in the order they were written; a torn last line is left out.
 
     :param run: the run directory
     :param outline: leave out what was asked and answered, and keep the numbers: a tenth of the memory
+    :param name: of another file in it
     :raises RunDirectoryError: when the file cannot be read, a line in the middle is broken, or the chain is
     """
-    return JournalReader(run, outline=outline).read()
+    return JournalReader(run, outline=outline, name=name).read()
 
 
 def _link(before: str, line: str) -> str:

@@ -20,7 +20,7 @@ from ..suites.sources import load_dataset
 from ..support.seeds import derive_seed
 from .asking import Asker, Plan
 
-__all__ = ["RunPlan", "find_position", "label_models", "make_probes", "plan_run"]
+__all__ = ["RunPlan", "add_chat_probe", "find_position", "label_models", "make_probes", "plan_run"]
 
 #: control characters, line separators, marks that turn the direction of writing, and pytest's own separators
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\\[\\]]|::")
@@ -124,6 +124,13 @@ def make_probes(plan: RunPlan, asker: Asker) -> tuple[Request, ...]:
         request = asker.build(first)
         probes.setdefault((request.kind, request.generation.top_logprobs > 0), _shrink(request))
     return tuple(probes.values())
+
+
+def add_chat_probe(probes: Sequence[Request]) -> tuple[Request, ...]:
+    """Return probes with one of a chat among them, which is what the size matrix sends."""
+    if any(probe.kind == "chat" for probe in probes):
+        return tuple(probes)
+    return (*probes, make_probe("chat", Generation(max_tokens=_PROBE_TOKENS)))
 
 
 def _shrink(request: Request) -> Request:

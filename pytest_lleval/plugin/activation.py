@@ -16,9 +16,12 @@ def activate_session(config: pytest.Config) -> None:
     :raises pytest.UsageError: for a setting that does not fit
     """
     session = open_session(config)
-    if session.settings.dry_run and hasattr(config.option, "tx"):
-        # nothing will run: no workers
-        config.option.tx, config.option.dist, config.option.numprocesses = [], "no", 0
+    if hasattr(config.option, "tx"):
+        if session.matrix is not None:
+            session.matrix.keep_alone()
+        if session.settings.dry_run or session.matrix is not None:
+            # nothing will run, or nothing beside what is timed: no workers
+            config.option.tx, config.option.dist, config.option.numprocesses = [], "no", 0
     config.pluginmanager.register(ActiveHooks(session), "lleval-session")
     if session.is_worker:
         return

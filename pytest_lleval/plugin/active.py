@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from .collection import CaseItem, collect_suites
+from .matrix import CELL_KEY, MatrixItem, annotate_cell, collect_cells, put_last
 from .protocol import ENTRIES_KEY, annotate_report, run_item
 from .session import RunSession
 
@@ -38,17 +39,19 @@ class ActiveHooks:
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Add the cases before other plugins sort and deselect."""
         items += collect_suites(session)
+        items += collect_cells(session, self._run)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember what will run, and let the controller of a worker know."""
+        put_last(session.items)
         self._run.select(item.nodeid for item in session.items)
         self._run.open_line(session.items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Run cases by their own protocol."""
-        return run_item(item) if isinstance(item, CaseItem) else None
+        return run_item(item) if isinstance(item, (CaseItem, MatrixItem)) else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Reporting:
@@ -57,6 +60,8 @@ class ActiveHooks:
         if ENTRIES_KEY in item.stash:
             annotate_report(report, item.stash[ENTRIES_KEY], allowed=self._run.settings.unscored_allowed.value > 0)
             del item.stash[ENTRIES_KEY]
+        if CELL_KEY in item.stash and report.when == "call":
+            annotate_cell(report, item.stash[CELL_KEY])
         return report
 
     @pytest.hookimpl(wrapper=True, trylast=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ..core.errors import LlevalError, UsageError
+from ..core.matrix import MATRIX
 from ..core.records import Case
 from ..execution.ledger import Entry
 from ..reports.escaping import escape_text
@@ -86,8 +87,8 @@ def collect_suites(session: pytest.Session) -> list[pytest.Item]:
     run = find_session(session.config)
     try:
         plan = run.load_plan()
-        chosen = run.chosen_node_ids
-        cases = plan.cases if not chosen else list(_pick_cases(plan.cases, chosen))
+        chosen = [name for name in run.chosen_node_ids if not (run.settings.matrix and name.startswith(f"{MATRIX}::"))]
+        cases = plan.cases if not run.chosen_node_ids else list(_pick_cases(plan.cases, chosen))
     except LlevalError as error:
         if run.is_worker:
             # the controller hears of a collector that failed, and of nothing else that goes wrong here

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -27,7 +27,7 @@ from ..execution.context import Attached, RunContext
 from ..execution.journal import Journal, read_journal
 from ..execution.ledger import Entry, Ledger, Source, make_entry, parse_line
 from ..execution.manifest import compare_experiments, make_manifest, refuse_tests
-from ..execution.planning import RunPlan, make_probes
+from ..execution.planning import RunPlan, add_chat_probe, make_probes
 from ..execution.prices import check_budget
 from ..execution.quota import Quota, make_quota
 from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, find_run, read_manifest, write_json
@@ -38,7 +38,9 @@ from ..support.clock import find_start
 from .downloads import DownloadProgress
 from .following import JournalFollower
 from .rulebook import Rulebook
-from .stopping import Stopper
+
+if TYPE_CHECKING:
+    from .stopping import Stopper
 
 __all__ = ["Controller"]
 
@@ -76,7 +78,7 @@ class Controller:
         #: whether any finding above a note fails the session
         self.strict = settings.strict
         self._steady = time.monotonic() - (time.time() - self._started)
-        self.rules = Rulebook(settings, Path(config.rootpath))
+        self.rules = Rulebook(settings, Path(config.rootpath), config.invocation_params.dir)
         self._follower: JournalFollower | None = None
         self._attaching: Future[tuple[BackendIdentity, ...]] | None = None
         self._concluding: Future[None] | None = None
@@ -118,11 +120,15 @@ class Controller:
         self._find_resumed()
         self.rules.prepare(self._plan)
         if self._settings.stop_decided:
+            from .stopping import Stopper  # with numpy, which a session without it loads beside its start
+
             self.stopper = Stopper(self._settings, self._plan, self.rules.compared, self.ledger)
         check_budget(self._settings)
         open_cache(self._settings.cache)
         self._connections = start_services(self._settings.models, self._stack, DownloadProgress(self._config))
         probes = make_probes(self._plan, Asker(plans=self._plan.plans, callers={}, settings=self._settings))
+        if self._settings.matrix is not None:
+            probes = add_chat_probe(probes)
         import_providers(self._settings.models)
         # beside it the workers start
         self._attaching = run_aside(lambda: attach_models(self._settings.models, self._connections, probes))
@@ -269,6 +275,11 @@ class Controller:
         case = self.ledger.find_case(case_id)
         if self.stopper is not None and case is not None and self.ledger.is_complete(case_id):
             self.stopper.enter(case)
+
+    def note_matrix(self, described: Mapping[str, Any]) -> None:
+        """Hear what the size matrix measures, and later how it has ended, as the manifest describes it."""
+        self._manifest["matrix"] = dict(described)
+        self._write_manifest()
 
     def check(self) -> None:
         """End the session when the journal cannot be written; called in pytest's own thread.

@@ -13,9 +13,11 @@ from ..core.records import Case, Request
 from ..core.settings import ModelSpec
 from ..execution.asking import Asker
 from ..execution.attaching import start_services
+from ..execution.matrix_cells import MatrixCell
 from ..providers.registry import open_provider
 from .collection import CaseItem
 from .downloads import DownloadProgress
+from .matrix import MatrixItem
 from .session import RunSession
 
 __all__ = ["report_dry_run"]
@@ -24,12 +26,16 @@ __all__ = ["report_dry_run"]
 def report_dry_run(run: RunSession, session: pytest.Session) -> bool:
     """Count cases and input tokens with each model's tokenizer and print them."""
     cases = [item.case for item in session.items if isinstance(item, CaseItem)]
+    cells = [item.cell for item in session.items if isinstance(item, MatrixItem)]
     reporter = run.config.pluginmanager.get_plugin("terminalreporter")
     asker = Asker(plans=run.load_plan().plans, callers={}, settings=run.settings)
     try:
         with ExitStack() as stack:
             connections = start_services(run.settings.models, stack, DownloadProgress(run.config))
-            lines = [_describe(run, spec, connections, asker, cases) for spec in run.settings.models]
+            lines = []
+            if cases or not cells:
+                lines = [_describe(run, spec, connections, asker, cases) for spec in run.settings.models]
+            lines += _describe_cells(run, cells)
     except LlevalError as error:
         raise pytest.UsageError(str(error)) from error
     if reporter is not None:
@@ -51,6 +57,20 @@ def _describe(
         f"{spec.name}: {len(requests):,} cases, {len(requests) * epochs:,} requests, "
         f"{tokens * epochs:,} tokens in ({tokenizer}), {output} tokens out"
     )
+
+
+def _describe_cells(run: RunSession, cells: Sequence[MatrixCell]) -> list[str]:
+    """Say what the size matrix would send at least: its prompts have the tokens they are asked for."""
+    matrix = run.settings.matrix
+    if matrix is None or not cells:
+        return []
+    # each cell is warmed up, and where a cache of prefixes is measured each call comes after one that fills it
+    calls = 1 + matrix.repeats * (2 if matrix.shared_prefix else 1)
+    tokens = sum(cell.size.tokens for cell in cells) * calls
+    return [
+        f"matrix: {len(cells):,} cells, at least {len(cells) * calls:,} requests, {tokens:,} tokens in, up to "
+        f"{len(cells) * calls * matrix.output:,} tokens out; sizes beyond a model's context are not sent"
+    ]
 
 
 async def _count_tokens(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,137 +28,134 @@ from ..core.settings import (
     split_names,
 )
 from ..core.sizes import parse_sizes
+from .reading import Option, OptionReader
 
 __all__ = ["declare_options", "is_asked", "overlay_settings", "read_model_tables", "read_settings", "runs_suites_alone"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Option:
-    name: str
-    help: str
-    metavar: str | None = None
-    #: the type of its ini twin: ``linelist`` for repeatable options, else ``string``, ``bool``
-    ini: str = "string"
-    environment: str | None = None
-
-
 _OPTIONS = (
-    _Option(
+    Option(
         name="suite",
         metavar="NAME[,NAME]",
         ini="linelist",
         help="benchmark to run: a name (mmlu, gsm8k), NAME/GROUP for one group, or a suite file; repeatable",
     ),
-    _Option(
+    Option(
         name="arg",
         metavar="K=V",
         ini="linelist",
         help="suite parameter, e.g. num_fewshot=5 or method=logprobs; repeatable",
     ),
-    _Option(
+    Option(
         name="model",
         metavar="SPEC",
         ini="linelist",
         environment="LLEVAL_MODEL",
         help=f"provider/model[@base_url] or a [tool.pytest_lleval.models] name; repeatable (default: {DEFAULT_MODEL})",
     ),
-    _Option(name="limit", metavar="N|A-B", help="samples per suite, stratified by group in a fixed order"),
-    _Option(name="sample-id", metavar="GLOB", ini="linelist", help="only these samples, e.g. 'anatomy/1*'; repeatable"),
-    _Option(name="epochs", metavar="N", help="sampling runs per case (default: 1)"),
-    _Option(name="seed", metavar="INT", help="root of every seed (default: 0)"),
-    _Option(name="temperature", metavar="T", help="sampling temperature (default: the suite's)"),
-    _Option(name="top-p", metavar="P", help="nucleus sampling (default: the suite's)"),
-    _Option(name="max-tokens", metavar="N", help="output tokens per answer (default: the suite's)"),
-    _Option(name="system-prompt", metavar="TEXT", help="system prompt put before every request (default: none)"),
-    _Option(
+    Option(name="limit", metavar="N|A-B", help="samples per suite, stratified by group in a fixed order"),
+    Option(name="sample-id", metavar="GLOB", ini="linelist", help="only these samples, e.g. 'anatomy/1*'; repeatable"),
+    Option(name="epochs", metavar="N", help="sampling runs per case (default: 1)"),
+    Option(name="seed", metavar="INT", help="root of every seed (default: 0)"),
+    Option(name="temperature", metavar="T", help="sampling temperature (default: the suite's)"),
+    Option(name="top-p", metavar="P", help="nucleus sampling (default: the suite's)"),
+    Option(name="max-tokens", metavar="N", help="output tokens per answer (default: the suite's)"),
+    Option(name="system-prompt", metavar="TEXT", help="system prompt put before every request (default: none)"),
+    Option(
         name="max-connections",
         metavar="N",
         help="requests in flight per model, over all workers (default: 32; local models: the slots of their server)",
     ),
-    _Option(name="rpm", metavar="N", help="requests a minute, of the whole run over all workers (default: no limit)"),
-    _Option(name="tpm", metavar="N", help="tokens a minute, input and output, of the whole run (default: no limit)"),
-    _Option(name="max-cost", metavar="USD", help="budget of the run; what it has no room for is not sent"),
-    _Option(name="max-tokens-total", metavar="N", help="budget of the run in tokens, input and output"),
-    _Option(
+    Option(name="rpm", metavar="N", help="requests a minute, of the whole run over all workers (default: no limit)"),
+    Option(name="tpm", metavar="N", help="tokens a minute, input and output, of the whole run (default: no limit)"),
+    Option(name="max-cost", metavar="USD", help="budget of the run; what it has no room for is not sent"),
+    Option(name="max-tokens-total", metavar="N", help="budget of the run in tokens, input and output"),
+    Option(
         name="deadline",
         metavar="SECONDS",
         help="what one answer may take from when it is first asked for, with everything tried again (default: 600)",
     ),
-    _Option(
+    Option(
         name="cache",
         metavar="|".join(CACHE_MODES),
         help="answers at temperature 0 from the response cache: also keep new ones (on, the default), ask again and "
         "keep (refresh), never ask (only), or neither (off)",
     ),
-    _Option(name="check-seed", metavar="N", help="ask N samples twice, and report how often the answers are the same"),
-    _Option(
+    Option(name="check-seed", metavar="N", help="ask N samples twice, and report how often the answers are the same"),
+    Option(
         name="gate",
         metavar="EXPR",
         ini="linelist",
         help="fail unless the numbers show it, e.g. mmlu:accuracy>=0.60 or mmlu/anatomy:accuracy>=0.5 (the bound of "
         "the 95 %% interval decides; point>=0.6: the bare mean); repeatable",
     ),
-    _Option(name="baseline", metavar="FILE|RUN", help="a baseline file or an earlier run to compare with"),
-    _Option(
+    Option(name="baseline", metavar="FILE|RUN", help="a baseline file or an earlier run to compare with"),
+    Option(
         name="compare-fail",
         metavar="METRIC:TOL",
         ini="linelist",
         help="fail unless the metric is shown to be no worse than the baseline's by more than that, paired by sample, "
         "e.g. accuracy:2%% (of the baseline's value), accuracy:0.02, latency_p50:10%%, cost:5%%; repeatable",
     ),
-    _Option(name="save-baseline", metavar="FILE", help="write the results for later runs to be compared with"),
-    _Option(name="stop", metavar="decided", help="end a suite as soon as its gates are decided, at any sample"),
-    _Option(name="canaries", ini="bool", help="first send planted answers through each suite's scorers"),
-    _Option(
+    Option(name="save-baseline", metavar="FILE", help="write the results for later runs to be compared with"),
+    Option(name="stop", metavar="decided", help="end a suite as soon as its gates are decided, at any sample"),
+    Option(name="canaries", ini="bool", help="first send planted answers through each suite's scorers"),
+    Option(
         name="fail-on-unscored",
         metavar="N|N%",
         help="how many samples may stay unscored without failing the session (default: 0)",
     ),
-    _Option(
+    Option(
         name="known-failures",
         metavar="FILE",
         help="samples that are known to fail, with reason and expiry (default: known_failures.toml where it is there)",
     ),
-    _Option(
+    Option(
+        name="report",
+        metavar="FILE",
+        ini="linelist",
+        help="write a report when the session ends, in the form its name ends in: .html, .md or .json; repeatable",
+    ),
+    Option(
         name="live",
         ini="bool",
         environment="LLEVAL_LIVE",
         help="let tests ask models that cost money; a model named by --lleval-model needs no switch",
     ),
-    _Option(name="strict", ini="bool", help="fail on any disclosure above a note that is not acknowledged"),
-    _Option(
+    Option(name="strict", ini="bool", help="fail on any disclosure above a note that is not acknowledged"),
+    Option(
         name="acknowledge",
         metavar="FACTOR:REASON",
         ini="linelist",
         help='say why findings of a factor are expected, e.g. F2:"gateway alias"; printed, never hidden; repeatable',
     ),
-    _Option(name="run-dir", metavar="DIR", help="where the evidence goes (default: .lleval/runs/<time>-<id>)"),
-    _Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
-    _Option(
+    Option(name="run-dir", metavar="DIR", help="where the evidence goes (default: .lleval/runs/<time>-<id>)"),
+    Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
+    Option(
         name="matrix",
         metavar="SIZES",
         help=f"measure each model at growing prompt sizes: {ALL_SIZES} (128 to 32k tokens), or e.g. 256,1k,4k",
     ),
-    _Option(
+    Option(
         name="matrix-prefix",
         metavar="|".join(PREFIXES),
         help="whether the matrix' prompts of one size differ from the start (own, the default), or begin alike, which "
         "measures prefix caches (shared)",
     ),
-    _Option(name="matrix-refine", ini="bool", help="add sizes to the matrix where two models cross"),
-    _Option(name="matrix-repeats", metavar="N", help="measured calls a cell of the matrix has at least (default: 5)"),
-    _Option(
+    Option(name="matrix-refine", ini="bool", help="add sizes to the matrix where two models cross"),
+    Option(name="matrix-repeats", metavar="N", help="measured calls a cell of the matrix has at least (default: 5)"),
+    Option(
         name="matrix-target",
         metavar="SHARE",
         help="repeat cells until the limits of the median's interval are so near to it (default: 5%%)",
     ),
-    _Option(
+    Option(
         name="matrix-budget",
         metavar="SECONDS",
         help="begin no further call after it, once each cell has its repeats (default: 600)",
     ),
-    _Option(name="matrix-output", metavar="N", help="output tokens of the matrix' calls (default: 16)"),
-    _Option(name="dry-run", ini="bool", help="say what would be sent (cases, tokens) and send nothing"),
+    Option(name="matrix-output", metavar="N", help="output tokens of the matrix' calls (default: 16)"),
+    Option(name="dry-run", ini="bool", help="say what would be sent (cases, tokens) and send nothing"),
 )
 
 
@@ -176,6 +171,7 @@ _FIELDS = {
     "gate": "gates",
     "compare-fail": "comparisons",
     "stop": "stop_decided",
+    "report": "reports",
     "fail-on-unscored": "unscored_allowed",
 }
 
@@ -184,7 +180,7 @@ def declare_options(parser: pytest.Parser) -> None:
     """Declare every option with its ini twin."""
     group = parser.getgroup("lleval", "LLM evaluations (pytest-lleval)")
     for option in _OPTIONS:
-        flag, dest = f"--lleval-{option.name}", _dest(option)
+        flag, dest = f"--lleval-{option.name}", option.dest
         if option.ini == "linelist":
             group.addoption(flag, dest=dest, action="append", metavar=option.metavar, help=option.help)
         elif option.ini == "bool":
@@ -213,7 +209,7 @@ def read_settings(config: pytest.Config) -> Settings:
 
     :raises UsageError: naming the option and the value that does not fit
     """
-    read = _Reader(config)
+    read = OptionReader(config, _OPTIONS)
     settings = Settings(
         suites=split_names(read.many("suite")),
         arguments=parse_arguments("--lleval-arg", read.many("arg")),
@@ -243,6 +239,7 @@ def read_settings(config: pytest.Config) -> Settings:
         unscored_allowed=read.one("fail-on-unscored", lambda text: parse_allowance("--lleval-fail-on-unscored", text))
         or Allowance(),
         known_failures=read.one("known-failures", str),
+        reports=tuple(read.many("report")),
         live=read.switch("live"),
         strict=bool(read.value("strict")),
         acknowledged=parse_acknowledgements("--lleval-acknowledge", read.many("acknowledge")),
@@ -270,14 +267,14 @@ def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
     :raises UsageError: naming the option and the value that does not fit
     """
     fresh = read_settings(config)
-    typed = [option for option in _OPTIONS if config.getoption(_dest(option)) is not None]
+    typed = [option for option in _OPTIONS if config.getoption(option.dest) is not None]
     fields = {_FIELDS.get(option.name, option.name.replace("-", "_")) for option in typed}
     # they are fields of the field `matrix`
     fields = {name for name in fields if not name.startswith("matrix_")}
     return replace(stored, **{name: getattr(fresh, name) for name in fields})
 
 
-def _read_matrix(read: _Reader) -> MatrixSettings | None:
+def _read_matrix(read: OptionReader) -> MatrixSettings | None:
     sizes = read.one("matrix", lambda text: parse_sizes("--lleval-matrix", text))
     if not sizes:
         alone = [option.name for option in _OPTIONS if option.name.startswith("matrix-") and read.is_typed(option.name)]
@@ -312,54 +309,6 @@ def _parse_stop(text: str) -> bool:
     if text != "decided":
         raise UsageError(f"--lleval-stop: {text!r} is not 'decided', which ends a suite when its gates are decided")
     return True
-
-
-class _Reader:
-    """Looks a value up on the command line, in the environment, then in the ini file."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    def value(self, name: str) -> Any:
-        option = next(option for option in _OPTIONS if option.name == name)
-        typed = self._config.getoption(_dest(option))
-        if typed is not None:
-            return typed
-        if option.environment and (text := os.environ.get(option.environment)):
-            return [text]
-        return self._config.getini(_dest(option))
-
-    def is_typed(self, name: str) -> bool:
-        """Tell whether an option stands on the command line."""
-        return self._config.getoption("lleval_" + name.replace("-", "_")) is not None
-
-    def many(self, name: str) -> list[str]:
-        return [str(value) for value in self.value(name) or ()]
-
-    def switch(self, name: str) -> bool:
-        """Read a switch that has an environment variable: unset, empty and 0 are off."""
-        value = self.value(name)
-        return value[0] not in ("", "0") if isinstance(value, list) else bool(value)
-
-    def one(self, name: str, parse: Callable[[str], Any]) -> Any:
-        value = self.value(name)
-        return None if value is None else parse(str(value))
-
-    def number(self, name: str, kind: Callable[[str], Any], wanted: str, fits: Callable[[Any], bool]) -> Any:
-        text = self.one(name, str)
-        if text is None:
-            return None
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not fits(value):
-            raise UsageError(f"--lleval-{name}: {text!r} is not {wanted}")
-        return value
-
-
-def _dest(option: _Option) -> str:
-    return "lleval_" + option.name.replace("-", "_")
 
 
 def _read_models(config: pytest.Config, names: list[str]) -> tuple[ModelSpec, ...]:

@@ -13,7 +13,7 @@ import pytest
 from ..core.records import Case
 from ..execution.ledger import Entry
 from ..reports.escaping import escape_text
-from .collection import CaseItem, UnscoredError, explain_unscored
+from .collection import UnscoredError, explain_unscored
 
 __all__ = ["ENTRIES_KEY", "annotate_report", "find_value", "is_case_report", "make_reports", "run_item"]
 
@@ -24,7 +24,7 @@ ENTRIES_KEY: pytest.StashKey[Sequence[Entry]] = pytest.StashKey()
 VALUE = "lleval_value"
 
 
-def run_item(item: CaseItem) -> bool | None:
+def run_item(item: pytest.Item) -> bool | None:
     """Run a case and report it; None leaves a case with markers, e.g. a skip, to pytest's own protocol."""
     if item.own_markers:
         return None

@@ -100,7 +100,8 @@ def print_run(controller: Controller, reporter: pytest.TerminalReporter) -> None
         return
     reporter.ensure_newline()
     reporter.section("lleval")
-    for line in render_run(controller.view) if controller.view else ():
+    width = reporter.config.get_terminal_writer().fullwidth
+    for line in render_run(controller.view, width) if controller.view else ():
         reporter.write_line(line.text, **line.markup)
     for text in _render_engine(controller):
         reporter.write_line(text, yellow=True)

@@ -1,4 +1,4 @@
-"""What a session is held to: gates, a baseline, planted answers and known failures."""
+"""What a session is held to, and what it is to write: gates, a baseline, planted answers, known failures, reports."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ class Rulebook:
     """Refuses what cannot be judged before anything is asked; at the end says what keeps a session from ending well.
 
     :param settings: of the session
-    :param root: what relative paths are relative to
+    :param root: what relative paths of evidence are relative to
+    :param folder: where the session was started, to which reports are relative
     """
 
-    def __init__(self, settings: Settings, root: Path) -> None:
+    def __init__(self, settings: Settings, root: Path, folder: Path) -> None:
         self._settings = settings
+        self._reports = [folder / name for name in settings.reports]
         self._root = root
         #: the file or run that is compared with, and its results
         self.baseline: Path | None = None
@@ -48,6 +50,10 @@ class Rulebook:
             check_baseline(self.compared, plan.describe())
         check_gates(self._settings, plan.plans)
         check_target(self._settings, self._root)
+        if self._reports:
+            from ..reports.writing import check_report_files  # only where reports are asked for
+
+            check_report_files("--lleval-report", self._reports)
         self.known_failures = load_known_failures(self._root, self._settings.known_failures)
         if self._settings.canaries:
             self._planted = [table.encode() for table in check_canaries(plan)]
@@ -64,9 +70,17 @@ class Rulebook:
         return described
 
     def conclude(self, run: Path, view: RunView) -> None:
-        """Write the baseline that was asked for."""
+        """Write the baseline and the reports that were asked for.
+
+        :raises RunDirectoryError: when a report cannot be written
+        """
         if self._settings.save_baseline is not None:
             self.saved, self.unsaved = save_baseline(self._settings, self._root, run, view)
+
+        if self._reports:
+            from ..reports.writing import write_reports
+
+            write_reports(run, view, self._reports)
 
     def find_failed(self, view: RunView) -> list[GateResult]:
         """Return the gates that do not pass."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..core.errors import DatasetError, LlevalError
+from ..core.matrix import MATRIX
 from ..core.settings import Settings
 from ..execution.aside import run_aside
 from ..execution.context import Attached, RunContext
@@ -23,12 +24,14 @@ from ..reports.escaping import escape_text
 from .collection import CaseItem, split_arguments
 from .downloads import DownloadProgress
 from .ending import finish_run
+from .matrix import MatrixItem, MatrixSession
 from .onlookers import has_onlookers
 from .options import overlay_settings, read_settings, runs_suites_alone
 from .state import SESSION_KEY
 
 if TYPE_CHECKING:
     from ..distribution.lines import WorkerLine
+    from ..reports.matrix_cells import CellView
     from .controller import Controller
     from .outlets import LineOutlet
     from .worker import Worker
@@ -66,11 +69,15 @@ class RunSession:
         self.stack = ExitStack()
         self.settings = self._read_settings()
         if not self.config.option.collectonly:
-            run_aside(lambda: preload_clients(self.settings.models))
+            preloading = run_aside(lambda: preload_clients(self.settings.models))
+            # nothing of a session may go on when it is over, be it refused before it has begun
+            self.stack.callback(preloading.exception)
         self.chosen_node_ids: list[str] = []
         self.controller: Controller | None = None
         #: whether xdist's workers do the asking
         self.has_workers = False
+        #: measures the size matrix; None where it is not asked for
+        self.matrix = MatrixSession(self) if self.settings.matrix is not None else None
         self._worker: Worker | None = None
         self._outlet: LineOutlet | None = None
         self._attached: Future[str] = Future()
@@ -110,6 +117,8 @@ class RunSession:
         except LlevalError:
             # collect_suites() meets the same error where it can be reported
             suites = ()
+        if self.settings.matrix is not None:
+            suites = [*suites, MATRIX]
         if self.config.args_source is pytest.Config.ArgsSource.ARGS:
             self.chosen_node_ids, self.config.args = split_arguments(self.config.args, suites)
         elif runs_suites_alone(self.config):
@@ -239,6 +248,12 @@ class RunSession:
         if self.controller is not None:
             self.controller.check()
 
+    def measure_cell(self, item: MatrixItem) -> CellView:
+        """Take the turn of one cell of the size matrix."""
+        if self.matrix is None:
+            raise RuntimeError("a cell was run in a session that asked for none")
+        return self.matrix.measure_cell(item)
+
     def stop(self) -> None:
         """End the asking of this process."""
         self._stop_worker()
@@ -249,7 +264,10 @@ class RunSession:
         """Decide, when nobody asks any more; return the session's exit status."""
         if self.controller is None:
             return exitstatus
-        return finish_run(self.config, self.controller, exitstatus)
+        exitstatus = finish_run(self.config, self.controller, exitstatus)
+        if self.matrix is not None and exitstatus == pytest.ExitCode.OK and not self.matrix.is_measured:
+            return pytest.ExitCode.TESTS_FAILED
+        return exitstatus
 
     def _stop_worker(self) -> None:
         worker, self._worker = self._worker, None

@@ -59,6 +59,7 @@ class WireOptions:
     :param timeout: seconds without a byte until a request is given up
     :param idle: seconds after which an unused connection is closed
     :param trust_env: whether proxies of the environment are asked
+    :param close_streams: whether a connection is used for nothing else after an answer that came in pieces
     """
 
     base_url: str = field(repr=False)
@@ -67,6 +68,7 @@ class WireOptions:
     timeout: float
     idle: float
     trust_env: bool = True
+    close_streams: bool = False
 
 
 class _TimedConnector(aiohttp.TCPConnector):
@@ -132,7 +134,7 @@ class LightWire:
             data = encode_body(body)
         except ValueError as error:
             return Failure(message=f"the request is no JSON in UTF-8: {error}", sent=False)
-        return await self._send(path, data)
+        return await self._send(path, data, closing=self._options.close_streams and bool(body.get("stream")))
 
     async def get_models(self) -> Reply | Failure:
         """Ask for the list of models, within `CONNECT_SECONDS`."""
@@ -146,7 +148,11 @@ class LightWire:
         """Release connections."""
         await self._session.close()
 
-    async def _send(self, path: str, data: bytes | None) -> Reply | Failure:
+    async def _send(self, path: str, data: bytes | None, *, closing: bool = False) -> Reply | Failure:
+        headers = self._headers
+        if closing:
+            headers = headers.copy()
+            headers["Connection"] = "close"
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = URL(self._base + path)
@@ -154,11 +160,11 @@ class LightWire:
         started = time.perf_counter()
         response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._request(url, data, self._headers, self._proxy)
+            response = await self._request(url, data, headers, self._proxy)
             if response.status in _REDIRECTS:
                 response = await self._follow(response, data)
             answered = time.perf_counter()
-            content = await _read_body(response)
+            content, arrivals = await _read_body(response, started)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return self._fail(error)
         finally:
@@ -179,6 +185,7 @@ class LightWire:
             sent=data,
             declared=_read_declared(response),
             opened=opened if seen else None,
+            arrivals=arrivals,
         )
 
     async def _request(
@@ -231,18 +238,21 @@ def _read_declared(response: aiohttp.ClientResponse) -> int | None:
         return None
 
 
-async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+async def _read_body(response: aiohttp.ClientResponse, started: float) -> tuple[bytes, tuple[tuple[int, float], ...]]:
+    """Return the body, and how much of it had come after how many seconds."""
     if (response.content_length or 0) > MOST_BYTES:
         raise _UselessError(_TOO_LONG)
     stream = response.content
     chunks: list[bytes] = []
+    arrivals: list[tuple[int, float]] = []
     size = 0
     while chunk := await stream.readany():
         size += len(chunk)
         if size > MOST_BYTES:
             raise _UselessError(_TOO_LONG)
         chunks.append(chunk)
-    return b"".join(chunks)
+        arrivals.append((size, time.perf_counter() - started))
+    return b"".join(chunks), tuple(arrivals)
 
 
 def _authorize(base: URL, api_key: str) -> str:

@@ -50,6 +50,8 @@ class LocalProvider(OpenAIProvider):
     idle_seconds = 2.0
     # The server is on this machine: a proxy set in the environment must not be asked.
     trust_env = False
+    # Else the next request would go into a connection that is closed (llama.cpp of October 2026).
+    drops_streams = True
     has_strange_template = False
 
     def __init__(self, spec: ModelSpec, connection: Mapping[str, str]) -> None:
@@ -91,13 +93,29 @@ class LocalProvider(OpenAIProvider):
         except RefusedError:
             raise
         except CallError as error:
-            raise CallError(
-                await self._explain(str(error), answered=error.status is not None),
-                status=error.status,
-                retryable=error.retryable and pid_exists(int(self._connection["pid"])),
-                overloaded=error.overloaded,
-                wait=error.wait,
-            ) from None
+            raise await self._retell(error) from None
+
+    async def stream(self, request: Request, extra: Mapping[str, Any]) -> Completion:
+        """Answer one chat request in pieces.
+
+        :raises RefusedError: never by the server itself
+        :raises CallError: when the attempt failed; with the end of the server's log where it has ended
+        """
+        try:
+            return await super().stream(request, extra)
+        except RefusedError:
+            raise
+        except CallError as error:
+            raise await self._retell(error) from None
+
+    async def _retell(self, error: CallError) -> CallError:
+        return CallError(
+            await self._explain(str(error), answered=error.status is not None),
+            status=error.status,
+            retryable=error.retryable and pid_exists(int(self._connection["pid"])),
+            overloaded=error.overloaded,
+            wait=error.wait,
+        )
 
     async def count_tokens(self, request: Request) -> tuple[int, str]:
         """Count the input tokens with the model's own chat template and tokenizer, exactly."""

@@ -33,6 +33,8 @@ class Reply:
     declared: int | None = None
     #: connections opened for it; None where no transport was seen at work
     opened: int | None = None
+    #: how many bytes of the body had come after how many seconds; nothing where the client does not show it
+    arrivals: tuple[tuple[int, float], ...] = ()
 
 
 class Wire(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..analysis.statistics import Estimate
 from ..analysis.summary import EpochSummary, GroupSummary, Metric, SuiteSummary
@@ -13,6 +13,7 @@ from ..disclosure.verdicts import FACTOR_TITLES, is_trustworthy
 from ..scoring.grading import WHOLE
 from .escaping import escape_text
 from .progress import format_duration
+from .textlines import Line
 from .view import RunView
 
 __all__ = ["Line", "render_gates", "render_run", "render_trust"]
@@ -38,26 +39,30 @@ _GATE_MARKUP: Mapping[Answer, Mapping[str, bool]] = {
 _NAMES = {"accuracy": "accuracy", "macro_accuracy": "macro accuracy"}
 
 
-class Line(NamedTuple):
-    """A line of output with its markup, e.g. ``{"yellow": True}``."""
+def render_run(view: RunView, width: int = 0) -> Iterator[Line]:
+    """Yield the lines of a run's summary, safe to print.
 
-    text: str
-    markup: Mapping[str, bool] = {}
-
-
-def render_run(view: RunView) -> Iterator[Line]:
-    """Yield the lines of a run's summary, safe to print."""
-    return (Line(escape_text(line.text), line.markup) for line in _render_lines(view))
+    :param view: the run
+    :param width: columns of the terminal, for what is drawn; 0 draws nothing
+    """
+    return (Line(escape_text(line.text), line.markup) for line in _render_lines(view, width))
 
 
-def _render_lines(view: RunView) -> Iterator[Line]:
+def _render_lines(view: RunView, width: int) -> Iterator[Line]:
     flags = ", ".join(verdict.factor for verdict in view.verdicts if verdict.state == "flagged")
     for identity in view.identities:
         yield from _render_identity(identity)
     for summary in view.suites:
         yield Line("")
         yield from _render_suite(summary, view.datasets, flags)
-    if not view.suites:
+    if view.matrix is not None:
+        from .matrix_table import render_matrix  # every session would start later for it
+
+        yield Line("")
+        yield from render_matrix(view.matrix, width)
+        if not view.matrix.is_measured:
+            yield Line("nothing was measured", {"red": True})
+    elif not view.suites:
         yield Line("nothing was scored", {"red": True})
     for message in view.canaries:
         yield Line(f"canaries {message}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis.summary import SuiteSummary, summarise_run
 from ..analysis.tally import Tally, TallyBuilder
@@ -21,11 +22,14 @@ from ..disclosure.incidents import Incidents
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import find_unacknowledged, is_trustworthy, sort_findings
 from ..execution.journal import JournalReader, read_journal
+from ..execution.matrix_cells import MATRIX_JOURNAL
 from ..execution.rundir import MANIFEST, read_manifest
 from .baselines import read_baseline
-from .gating import judge_run_gates
 from .known import find_known_failures
 from .results import collect_results
+
+if TYPE_CHECKING:
+    from .matrix import MatrixView
 
 __all__ = ["RunReader", "RunView", "load_baseline", "load_view"]
 
@@ -55,6 +59,8 @@ class RunView(NamedTuple):
     results: Sequence[Results] = ()
     #: what became of planted answers, a sentence a suite
     canaries: Sequence[str] = ()
+    #: the size matrix, where one was measured
+    matrix: MatrixView | None = None
 
     @property
     def disclosures(self) -> tuple[Disclosure, ...]:
@@ -102,6 +108,10 @@ class RunReader:
     def finish(self) -> tuple[Sequence[Tally], RunEvidence]:
         """Read the rest; return what the numbers are made of, and what was seen."""
         self.advance()
+        # its calls are evidence of who has answered what as well, and no samples of any suite
+        for record in read_journal(self.run, name=MATRIX_JOURNAL):
+            self._builder.add(record)
+            self._incidents.add(record)
         manifest = read_manifest(self.run)
         return self._tallies.finish(), RunEvidence(
             rows=self._builder.finish(),
@@ -113,7 +123,7 @@ class RunReader:
 
     def _look_up(self, model: str, sample: str, epoch: int) -> Mapping[str, Any] | None:
         found = None
-        for record in read_journal(self.run):
+        for record in chain(read_journal(self.run), read_journal(self.run, name=MATRIX_JOURNAL)):
             place = f"{record.suite}::{record.sample}"
             if (record.model, record.epoch) != (model, epoch) or not sample.startswith(place):
                 continue
@@ -141,7 +151,8 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
     earlier = _read_earlier(manifest, baseline)
     if earlier.problem:
         known.append(Disclosure(factor="D", severity="warning", message=earlier.problem))
-    results = collect_results(manifest, tallies, seen) if _wants_results(manifest, earlier) else ()
+    wanted = _wants_results(manifest, earlier)
+    results = collect_results(manifest, tallies, seen) if wanted else ()
     if earlier.baseline is not None:
         for part in results:
             known += find_baseline_differences(part, earlier.baseline, has_prompts=earlier.seen is not None)
@@ -164,9 +175,10 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         cpu=sum(float(session.get("cpu", 0.0)) for session in manifest["sessions"]),
         directory=str(run),
         baseline=earlier.place,
-        gates=judge_run_gates(manifest, results, earlier.baseline),
+        gates=_judge_gates(manifest, results, earlier.baseline) if wanted else (),
         results=results,
         canaries=[str(table["message"]) for table in manifest.get("canaries", ())],
+        matrix=_load_matrix(run),
     )
 
 
@@ -225,6 +237,22 @@ def _wants_results(manifest: Mapping[str, Any], earlier: _Earlier) -> bool:
         or settings.get("save_baseline")
         or any(suite.get("gates") for suite in manifest["suites"])
     )
+
+
+def _judge_gates(
+    manifest: Mapping[str, Any], results: Sequence[Results], baseline: Baseline | None
+) -> tuple[GateResult, ...]:
+    from .gating import judge_run_gates  # every session would start later for it
+
+    return judge_run_gates(manifest, results, baseline)
+
+
+def _load_matrix(run: Path) -> MatrixView | None:
+    if not (run / MATRIX_JOURNAL).is_file():
+        return None
+    from .matrix import load_matrix  # every session would start later for it
+
+    return load_matrix(run)
 
 
 def _join_workers(run: RunEvidence) -> dict[str, Any]:

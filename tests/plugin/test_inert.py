@@ -24,7 +24,8 @@ def plain_project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def run_plain(project: pytest.Pytester, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    command += ["-p", "no:anyio", "-p", "no:benchmark"]
     return subprocess.run([*command, *words], cwd=project.path, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -44,6 +45,7 @@ def test_an_unrelated_session_imports_no_more_than_the_options(plain_project: py
         "pytest_lleval.plugin.fixtures",
         "pytest_lleval.plugin.hooks",
         "pytest_lleval.plugin.options",
+        "pytest_lleval.plugin.reading",
         "pytest_lleval.support",
         "pytest_lleval.support.failure",
         "pytest_lleval.support.nearest",

@@ -1,0 +1,88 @@
+"""How an option is declared, and where its value is looked up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ..core.errors import UsageError
+
+__all__ = ["Option", "OptionReader"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """An option of the command line with its ini twin."""
+
+    name: str
+    help: str
+    metavar: str | None = None
+    #: the type of its ini twin: ``linelist`` for repeatable options, else ``string``, ``bool``
+    ini: str = "string"
+    environment: str | None = None
+
+    @property
+    def dest(self) -> str:
+        """Its name in pytest's configuration and in ini files."""
+        return "lleval_" + self.name.replace("-", "_")
+
+
+class OptionReader:
+    """Looks a value up on the command line, in the environment, then in the ini file.
+
+    :param config: of the session
+    :param options: all that are declared
+    """
+
+    def __init__(self, config: pytest.Config, options: Iterable[Option]) -> None:
+        self._config = config
+        self._options = {option.name: option for option in options}
+
+    def value(self, name: str) -> Any:
+        """Return a value as it was written, or None, or what an ini file has for nothing."""
+        option = self._options[name]
+        typed = self._config.getoption(option.dest)
+        if typed is not None:
+            return typed
+        if option.environment and (text := os.environ.get(option.environment)):
+            return [text]
+        return self._config.getini(option.dest)
+
+    def is_typed(self, name: str) -> bool:
+        """Tell whether an option stands on the command line."""
+        return self._config.getoption(self._options[name].dest) is not None
+
+    def many(self, name: str) -> list[str]:
+        """Return the values of a repeatable option."""
+        return [str(value) for value in self.value(name) or ()]
+
+    def switch(self, name: str) -> bool:
+        """Read a switch that has an environment variable: unset, empty and 0 are off."""
+        value = self.value(name)
+        return value[0] not in ("", "0") if isinstance(value, list) else bool(value)
+
+    def one(self, name: str, parse: Callable[[str], Any]) -> Any:
+        """Return a parsed value; None where there is none."""
+        value = self.value(name)
+        return None if value is None else parse(str(value))
+
+    def number(self, name: str, kind: Callable[[str], Any], wanted: str, fits: Callable[[Any], bool]) -> Any:
+        """Return a number; None where there is none.
+
+        :param wanted: what it has to be, in words
+        :raises UsageError: for a text that is no number, or one that does not fit
+        """
+        text = self.one(name, str)
+        if text is None:
+            return None
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not fits(value):
+            raise UsageError(f"--lleval-{name}: {text!r} is not {wanted}")
+        return value

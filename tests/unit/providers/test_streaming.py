@@ -1,0 +1,122 @@
+"""Answers in pieces, against a real HTTP server that sends them so."""
+
+import asyncio
+
+import pytest
+from provider_cases import chat, make_spec
+from serving import Fault, ModelServer
+
+from pytest_lleval.core.contracts import StreamingProvider
+from pytest_lleval.core.errors import CallError
+from pytest_lleval.core.records import Timing, Trace, Usage
+from pytest_lleval.providers.openai import OpenAIProvider
+from pytest_lleval.providers.streaming import forgive_extra, join_events
+from pytest_lleval.providers.wire import Reply
+
+FIRST, GAP = 0.12, 0.03
+TEXT = "one two three four five"
+
+
+def stream_with(server, *requests, extra=None, **options):
+    provider = OpenAIProvider(make_spec(f"openai/m@{server.url}", **options))
+
+    async def run():
+        try:
+            return [await provider.stream(request, extra or {}) for request in requests]
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def server():
+    with ModelServer(answer=TEXT, model="m", pace=lambda _: (FIRST, GAP)) as server:
+        yield server
+
+
+def make_reply(content, arrivals=()):
+    headers = {"content-type": "text/event-stream"}
+    return Reply(status=200, content=content, headers=headers, timing=Timing(), arrivals=arrivals)
+
+
+def test_a_streamed_answer_is_the_answer_in_one_piece(server):
+    found = stream_with(server, chat("a b c", max_tokens=9))[0]
+    assert found.text == TEXT
+    assert found.stop_reason == "stop"
+    assert found.usage == Usage(input_tokens=3, output_tokens=5, cached_tokens=1)
+    assert found.model == "m"
+    assert found.response_id == "id-1"
+
+
+def test_the_first_and_the_last_token_have_the_times_at_which_they_came(server):
+    found = stream_with(server, chat("hi"), chat("hi"))[1]
+    first, last = found.timing.first_token, found.timing.last_token
+    assert FIRST <= first < FIRST + 0.1
+    assert 4 * GAP <= last - first < 4 * GAP + 0.1
+    assert last <= found.timing.total
+
+
+def test_what_is_sent_beside_the_request_is_no_altered_prompt(server):
+    found = stream_with(server, chat("hi"), extra={"ignore_eos": True})[0]
+    assert server.posts[0].body["ignore_eos"] is True
+    assert server.posts[0].body["stream_options"] == {"include_usage": True}
+    assert found.trace.altered == {}
+
+
+def test_what_nobody_asked_for_stays_altered():
+    trace = Trace(altered={"sampling": {"top_k": 1, "ignore_eos": True}})
+    assert forgive_extra(trace, {"ignore_eos": True}).altered == {"sampling": {"top_k": 1}}
+
+
+def test_a_server_that_answers_in_one_piece_has_no_time_of_the_first_token():
+    with ModelServer(answer=TEXT, model="m") as server:
+        found = stream_with(server, chat("hi"))[0]
+    assert found.text == TEXT
+    assert found.timing.first_token is None
+
+
+def test_the_official_client_answers_in_one_piece(server):
+    found = stream_with(server, chat("hi"), client="official")[0]
+    assert found.text == TEXT
+    assert found.timing.first_token is None
+    assert "stream" not in server.posts[0].body
+
+
+def test_a_stream_that_breaks_off_is_an_error_that_may_pass(server):
+    server.faults = lambda request: Fault(truncate=True) if request.method == "POST" else None
+    with pytest.raises(CallError, match="the stream broke off") as caught:
+        stream_with(server, chat("hi"))
+    assert caught.value.retryable
+
+
+def test_a_refused_stream_is_the_servers_error(server):
+    server.faults = lambda request: Fault(status=400, message="too long") if request.method == "POST" else None
+    with pytest.raises(CallError, match="HTTP 400: too long") as caught:
+        stream_with(server, chat("hi"))
+    assert caught.value.status == 400
+
+
+def test_an_error_within_a_stream_is_found():
+    body = join_events(make_reply(b'data: {"error": {"message": "overloaded"}}\n\n')).body
+    assert body["error"] == {"message": "overloaded"}
+
+
+def test_thoughts_count_as_tokens_and_are_no_answer():
+    content = (
+        b'data: {"choices": [{"delta": {"reasoning_content": "hm"}}]}\n\n'
+        b'data: {"choices": [{"delta": {"content": "A"}, "finish_reason": "stop"}]}\n\n'
+    )
+    found = join_events(make_reply(content, ((60, 0.5), (len(content), 0.75))))
+    assert found.body["choices"][0]["message"]["content"] == "A"
+    assert (found.first_token, found.last_token) == (0.5, 0.75)
+
+
+@pytest.mark.parametrize("content", [b"data: nonsense\n\n", b"data: [1]\n\n", b'data: {"choices": [1]}\n\n'])
+def test_what_is_no_event_of_the_protocol_is_refused(content):
+    with pytest.raises((AttributeError, TypeError, ValueError)):
+        join_events(make_reply(content))
+
+
+def test_only_providers_that_stream_are_said_to(server):
+    assert isinstance(OpenAIProvider(make_spec(f"openai/m@{server.url}")), StreamingProvider)
