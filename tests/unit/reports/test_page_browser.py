@@ -1,0 +1,216 @@
+"""The page in a browser: it opens from disk, obeys no text of a model, and is quick with 14,042 rows."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_parts import EVIL, write_evil_run, write_long_run
+
+from pytest_lleval.reports.page.rendering import render_page
+from pytest_lleval.reports.view import load_view
+
+pytestmark = pytest.mark.slow
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_READY = "html[data-ready=true]"
+#: texts whose colours are too close to each other, as the page is seen now
+_PALE = """() => {
+  const parse = (colour) => {
+    const parts = colour.match(/[\\d.]+/g).map(Number);
+    return parts[3] === 0 ? null : parts;
+  };
+  const light = ([r, g, b]) => { const f = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
+  const pale = [];
+  for (const element of document.querySelectorAll('body *')) {
+    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) continue;
+    if (!element.getClientRects().length || element.disabled || element.closest('script')) continue;
+    const ink = parse(getComputedStyle(element).fill !== 'rgb(0, 0, 0)' && element.closest('svg')
+      ? getComputedStyle(element).fill : getComputedStyle(element).color);
+    let behind = element; let paper = null;
+    while (behind && !(paper = parse(getComputedStyle(behind).backgroundColor))) behind = behind.parentElement;
+    const [one, other] = [light(ink), light(paper ?? [255, 255, 255])].sort((a, b) => b - a);
+    const text = element.textContent.slice(0, 30);
+    if ((one + 0.05) / (other + 0.05) < 4.5) pale.push(`${element.tagName}.${element.className}: ${text}`);
+  }
+  return pale;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs one of {', '.join(_BROWSERS)}")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=program, args=_OPTIONS)
+        yield opened
+        opened.close()
+
+
+def write_page(run: Path, **changes: int) -> Path:
+    file = run.parent / "page.html"
+    file.write_text(render_page(run, load_view(run), **changes), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def evil_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(write_evil_run(tmp_path_factory.mktemp("evil") / "run"))
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(write_long_run(tmp_path_factory.mktemp("long") / "run", 14_042))
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Any]:
+    """Opens a page, and after the test makes sure that it has complained of nothing and loaded nothing."""
+    complaints, requests, pages = [], [], []
+
+    def open_file(file: Path, **options: Any) -> Any:
+        page = browser.new_page(**options)
+        pages.append(page)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(dialog.message))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(file.as_uri())
+        page.wait_for_selector(_READY, state="attached")
+        return page
+
+    yield open_file
+    for page in pages:
+        page.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert sum(url.startswith("file:") for url in requests) == len(pages)
+
+
+def test_no_text_of_a_model_does_anything(visit: Any, evil_file: Path) -> None:
+    page = visit(evil_file)
+    assert page.locator("#rows-table tbody tr[data-place]").count() == len(EVIL) + 1
+    for place in range(len(EVIL) + 1):
+        page.locator(f'#rows-table tr[data-place="{place}"]').click()
+        more = page.locator("#details button:has-text('Show all')")
+        while more.count():
+            more.first.click()
+    assert page.evaluate("window.owned") is None
+    assert page.locator("img, iframe, main a[href^='javascript'], main script").count() == 0
+    assert "$title" not in page.title()
+
+
+@pytest.mark.parametrize(
+    ("name", "sign"),
+    [("turned", "U+202E"), ("turned", "U+200E"), ("terminal", "ESC"), ("terminal", "U+0000"), ("half", "U+D83D")],
+)
+def test_signs_that_are_not_seen_are_spelled_out(visit: Any, evil_file: Path, name: str, sign: str) -> None:
+    page = visit(evil_file)
+    page.fill("#search", f"{name} ")
+    page.locator('#rows-table tr[data-place="0"]').click()
+    assert sign in page.locator("#details pre.answer .unseen-sign").all_text_contents()
+    assert "\u202e" not in page.inner_text("body")
+    assert "\x1b" not in page.inner_text("body")
+
+
+def test_rows_are_filtered_within_a_tenth_of_a_second(visit: Any, long_file: Path) -> None:
+    page = visit(long_file)
+    for query, found in (("group_12/", "247"), ("question 77:", None), ("zzzz no such", "0")):
+        spent = page.evaluate(
+            """(query) => { const field = document.getElementById('search'); const began = performance.now();
+            field.value = query; field.dispatchEvent(new Event('input')); return performance.now() - began; }""",
+            query,
+        )
+        assert spent < 100
+        if found is not None:
+            assert page.inner_text("#samples-state") == f"{found} of 14,042 rows"
+    page.fill("#search", "")
+    for kind, found in (("wrong", "9,361 of 14,042 rows"), ("right", "4,681 of 14,042 rows"), ("all", "14,042 rows")):
+        spent = page.evaluate(
+            """(kind) => { const began = performance.now();
+            document.querySelector(`button[data-show=${kind}]`).click(); return performance.now() - began; }""",
+            kind,
+        )
+        assert spent < 100
+        assert page.inner_text("#samples-state") == found
+    assert page.locator("#rows-table tbody tr").count() < 80
+
+
+def test_the_list_is_sorted_scrolled_and_read_by_keys(visit: Any, long_file: Path) -> None:
+    page = visit(long_file)
+    head = page.locator("#rows-table th.of-score")
+    head.get_by_role("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    page.locator("#rows-table th.of-score button").press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    page.locator('#rows-table tr[data-place="0"]').focus()
+    page.keyboard.press("End")
+    focused = "document.activeElement.getAttribute('aria-rowindex')"
+    assert page.evaluate(focused) == "14043"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "14042"
+    assert page.inner_text("#details h3") == page.locator("tr[aria-selected=true] td").first.text_content()
+
+
+def test_groups_lead_to_their_samples(visit: Any, long_file: Path) -> None:
+    page = visit(long_file)
+    page.locator("a[data-group]", has_text="group_12").click()
+    assert page.inner_text("#samples-state") == "247 of 14,042 rows"
+    assert page.input_value("#select-group") == "group_12"
+    page.locator("table.sortable th button", has_text="accuracy").click()
+    values = [float(text) for text in page.locator("table.sortable td:nth-child(3)").all_text_contents()]
+    assert values == sorted(values)
+
+
+def test_texts_without_room_are_read_from_the_journal(visit: Any, tmp_path: Path) -> None:
+    run = write_long_run(tmp_path / "run", 900)
+    other = write_long_run(tmp_path / "other" / "run", 30)
+    page = visit(write_page(run, most=0))
+    page.set_input_files("#journal", other / "samples.jsonl")
+    page.wait_for_selector("#journal-state:has-text('another run')")
+    page.set_input_files("#journal", run / "samples.jsonl")
+    page.wait_for_selector("#journal-state:has-text('900 samples read')")
+    page.fill("#search", "question 899:")
+    page.locator('#rows-table tr[data-place="0"]').click()
+    assert page.locator("#details pre").first.inner_text().startswith("Question 899: ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out(visit: Any, evil_file: Path, scheme: str) -> None:
+    page = visit(evil_file, color_scheme=scheme)
+    page.locator('#rows-table tr[data-place="0"]').click()
+    assert page.evaluate(_PALE) == []
+
+
+def test_colours_are_switched_by_hand(visit: Any, evil_file: Path) -> None:
+    page = visit(evil_file, color_scheme="dark")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("button", name="Switch to light colours").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+def test_the_drawing_tells_what_is_pointed_at(visit: Any, long_file: Path) -> None:
+    page = visit(long_file)
+    page.locator("#latency-chart").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#latency-readout").startswith("Within 0.5")
+    page.get_by_role("button", name="Cumulative").click()
+    assert page.locator("#latency-chart path.curve").count() == 1
+
+
+def test_narrow_screens_need_no_scrolling_to_the_side(visit: Any, evil_file: Path) -> None:
+    page = visit(evil_file, viewport={"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
