@@ -53,9 +53,10 @@ def _judge_one(run: RunEvidence, identity: BackendIdentity, rows: Evidence) -> t
         return "", f"{identity.spec}: no answer was made in this run", []
     if identity.url is None:
         return judge_function(identity, rows)
+    counters = _read_counters(run, identity)
     findings = [
         *_find_no_connection(identity, rows),
-        *_read_probes(identity),
+        *_read_probes(identity, computes=bool(counters and counters[0])),
         *find_constant(identity, rows, reads_prompts=_reads_prompts(identity, rows)),
         *find_frame(identity, rows),
         *find_fallback(identity, rows),
@@ -63,7 +64,6 @@ def _judge_one(run: RunEvidence, identity: BackendIdentity, rows: Evidence) -> t
         *find_stale(identity, rows),
         *_find_implausible(identity, rows),
     ]
-    counters = _read_counters(run, identity)
     if counters is not None:
         computed, answered = counters
         findings += _compare_counters(identity, computed, answered)
@@ -128,12 +128,16 @@ def _find_no_connection(identity: BackendIdentity, rows: Evidence) -> Iterator[D
         yield warn("F3", message, {"answers": len(rows), "connections": 0}, "critical")
 
 
-def _read_probes(identity: BackendIdentity) -> Iterator[Disclosure]:
+def _read_probes(identity: BackendIdentity, *, computes: bool) -> Iterator[Disclosure]:
+    """Look at the answers to the probes.
+
+    :param computes: whether its host's own counters say that it computed tokens of answers, as no echo does
+    """
     told = [probe for probe in _list_probes(identity) if not probe["empty"]]
     if len(told) > 1 and all(probe["echoed"] for probe in told):
-        yield warn(
-            "F3", f"{identity.spec}: it gives questions back as answers: an echo, not a model", severity="critical"
-        )
+        what = "a weak model, whose host did compute its answers" if computes else "an echo, not a model"
+        message = f"{identity.spec}: it gives questions back as answers: {what}"
+        yield warn("F3", message, severity="note" if computes else "critical")
     elif len(told) > 1 and not any(probe["repeated"] for probe in told):
         said = " and ".join(repr(probe["text"][:40]) for probe in told[:2])
         message = (

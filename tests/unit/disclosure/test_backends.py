@@ -138,6 +138,16 @@ def test_a_backend_that_gives_questions_back_is_an_echo() -> None:
     assert judge(answer_all(), make_server(probes=[ECHO, PROOF])).state == "clean"
 
 
+def test_a_weak_model_that_gives_probes_back_is_no_echo_when_its_host_has_computed() -> None:
+    records = answer_all()
+    sessions = [count_session(0, count_answered(records))]
+    verdict = judge(records, make_server(probes=[ECHO, ECHO]), sessions=sessions)
+    assert verdict.state == "clean"
+    assert "a weak model, whose host did compute its answers" in messages_of(verdict, "note")
+    idle = judge(records, make_server(probes=[ECHO, ECHO]), sessions=[count_session(5, 5)])
+    assert "an echo, not a model" in messages_of(idle, "critical")
+
+
 def test_a_backend_that_does_not_do_what_it_is_asked_is_found() -> None:
     message = messages_of(judge(answer_all(), make_server(probes=[DEAF, DEAF])), "warning")
     assert "asked 2 times before the run to repeat a number, it answered 'Hello!' and 'Hello!'" in message
