@@ -28,13 +28,13 @@ from pytest_lleval.suites.sources import load_dataset
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAIN_JOB = "pytest --lleval-suite=mmlu --lleval-limit=57 -n 2"
-FRESH_MACHINE = (f"pip install '.[local]' && {MAIN_JOB}", "pip install '.[dev]' && pytest")
+FRESH_MACHINE = (f"pip install '.[local]' && {MAIN_JOB}", "pip install '.[dev]' && pytest -n 2")
 #: stands for any server of the user's; here one of our own answers
 SERVER = "http://127.0.0.1:8080/v1"
 NOT_RUN = {
     "pip install '.[local]'": "changes the environment the tests run in; .ci/run installs the built wheel",
     "pip install '.[dev]'": "changes the environment the tests run in; .ci/run installs the built wheel",
-    "pytest": "is the command that runs this test",
+    "pytest -n 2": "is the command that runs this test",
     "pytest --lleval-suite=mmlu --lleval-limit=114 --lleval-model=openai/gpt-4o-mini -n 8": "needs a key and money",
     "lleval audit results.csv": "is about a file of the reader's own; tests/unit/cli/test_audit.py has such files",
 }
