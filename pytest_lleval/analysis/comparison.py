@@ -144,8 +144,7 @@ def _look_ahead(found: PairedDifference, tolerance: float) -> str:
     by_error = minimal_difference(found.n, sd=found.n**0.5 * _standard_error(found), alpha=_ALPHA)
     smallest = max(by_error, bound, _FEWEST_FALLS / found.effective_n)
     said = (
-        f"a loss of {bound:.4f} is not ruled out, and these {found.n:,} samples could "
-        f"show one from {smallest:.4f} on"
+        f"a loss of {bound:.4f} is not ruled out, and these {found.n:,} samples could show one from {smallest:.4f} on"
     )
     needed = _count_needed(found, tolerance)
     if needed is None:
