@@ -94,6 +94,8 @@ def run_command(command: str, folder: Path, seconds: float) -> subprocess.Comple
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment.pop("LLEVAL_MODEL", None)
     environment |= {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+    # what developers have installed beside prints lines of its own
+    environment["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:benchmark"
     return subprocess.run(
         [found, *words],
         cwd=folder,

@@ -144,8 +144,8 @@ from pytest_lleval.providers.light import LightWire
 
 send = LightWire._send
 
-async def wrapped(self, path, data):
-    reply = await send(self, path, data)
+async def wrapped(self, *words, **options):
+    reply = await send(self, *words, **options)
     timing = reply.timing
     return replace(reply, timing=replace(timing, total=timing.total - timing.first_byte, first_byte=0.0))
 
