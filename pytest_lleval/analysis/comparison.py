@@ -143,6 +143,8 @@ def _look_ahead(found: PairedDifference, tolerance: float) -> str:
     bound = -found.find_lower_bound(1 - _ALPHA)
     by_error = minimal_difference(found.n, sd=found.n**0.5 * _standard_error(found), alpha=_ALPHA)
     smallest = max(by_error, bound, _FEWEST_FALLS / found.effective_n)
+    if smallest > 1:
+        return f"these {found.n:,} samples are too few to show any loss"
     said = (
         f"a loss of {bound:.4f} is not ruled out, and these {found.n:,} samples could show one from {smallest:.4f} on"
     )

@@ -19,6 +19,7 @@ __all__ = ["judge_gates"]
 _G = TypeVar("_G", Threshold, Comparison)
 #: one-sided level of comparisons, and of each side of a threshold's interval
 ALPHA = 0.05
+_PLAIN = ("Wilson", "Wilson, effective n")
 
 
 def judge_gates(
@@ -81,6 +82,12 @@ def _miss(gate: Threshold | Comparison, suite: str | None) -> GateResult:
 def _check_measured(part: Results, allowed: Allowance) -> str:
     """Say why a run measures nothing that a gate may stand on; empty when it does."""
     count, epochs = sum(part.unscored.values()), sum(found.epochs for found in part.samples.values())
+    if part.missing:
+        asked = len(part.samples)
+        return (
+            f"{part.missing:,} samples have no record, {asked:,} were scored: the run was interrupted, or only a part of "
+            "it was chosen to run; a gate needs the whole"
+        )
     if not part.samples:
         causes = ", ".join(f"{cause} {count}" for cause, count in sorted(part.unscored.items()))
         return f"nothing was scored ({causes or 'nothing was asked'})"
@@ -123,9 +130,11 @@ def _decide_threshold(gate: Threshold, measure: Measure) -> tuple[Answer, str]:
 
 
 def _count_needed(gate: Threshold, measure: Measure) -> int | None:
-    if not measure.is_rate or measure.value == gate.value or not 0 < gate.value < 1:
+    # clusters and groups are not independent samples, which the formula is about
+    if measure.method not in _PLAIN or measure.value == gate.value or not 0 < gate.value < 1:
         return None
-    return samples_for_rate(measure.value, gate.value, alpha=ALPHA / 2)
+    needed = samples_for_rate(measure.value, gate.value, alpha=ALPHA / 2)
+    return needed if needed > measure.n else None
 
 
 def _describe(measure: Measure) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.results import Results, SampleResult
 from .pass_at_k import pass_at_k, pass_hat_k
@@ -18,7 +18,7 @@ METRICS = "accuracy, macro_accuracy, pass@K, pass^K, latency_mean, latency_pNN, 
 _QUANTILE = re.compile(r"latency_p(\d{1,2}(?:\.\d+)?)")
 _PASS = re.compile(r"pass([@^])(\d+)")
 _PRIMARY = ("accuracy", "pass_rate")
-_Z = 1.959964
+_TAIL = 0.025
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,18 +75,26 @@ def _measure_scores(samples: Iterable[SampleResult], scorer: int) -> Measure | N
     values = [value for value, _ in scored if value is not None]
     if not values:
         return None
-    if any(cluster for _, cluster in scored):
-        labels = [(cluster, 0) if cluster else ("", number) for number, (_, cluster) in enumerate(scored)]
-        return _of_estimate(estimate_clustered(values, labels))
-    return _of_estimate(estimate_mean(values))
+    return _of_estimate(_estimate_values(values, [cluster for _, cluster in scored]))
+
+
+def _estimate_values(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
+    if not any(clusters):
+        return estimate_mean(values)
+    return estimate_clustered(values, [(name, 0) if name else ("", row) for row, name in enumerate(clusters)])
 
 
 def _measure_groups(samples: Iterable[SampleResult]) -> Measure | None:
     groups: dict[str, list[float]] = {}
+    clustered = False
     for found in samples:
         if found.scores and found.scores[0] is not None:
             groups.setdefault(found.group, []).append(found.scores[0])
-    return _of_estimate(estimate_macro([groups[name] for name in sorted(groups)])) if groups else None
+            clustered |= bool(found.cluster)
+    if not groups:
+        return None
+    measure = _of_estimate(estimate_macro([groups[name] for name in sorted(groups)]))
+    return replace(measure, low=None, high=None, method="none: samples come in clusters") if clustered else measure
 
 
 def _measure_passes(metric: str, samples: Iterable[SampleResult]) -> Measure | None:
@@ -95,10 +103,11 @@ def _measure_passes(metric: str, samples: Iterable[SampleResult]) -> Measure | N
     if found is None:
         return None
     estimate, k = pass_at_k if found[1] == "@" else pass_hat_k, int(found[2])
-    scored = [(sample.epochs, sample.scores[0]) for sample in samples if sample.scores and sample.scores[0] is not None]
-    if not scored or k < 1 or min(epochs for epochs, _ in scored) < k:
+    scored = [sample for sample in samples if sample.scores and sample.scores[0] is not None]
+    if not scored or k < 1 or min(sample.epochs for sample in scored) < k:
         return None
-    return _of_estimate(estimate_mean([estimate(epochs, round((value or 0) * epochs), k) for epochs, value in scored]))
+    values = [estimate(sample.epochs, round((sample.scores[0] or 0) * sample.epochs), k) for sample in scored]
+    return _of_estimate(_estimate_values(values, [sample.cluster for sample in scored]))
 
 
 def _of_estimate(found: Estimate) -> Measure:
@@ -132,15 +141,17 @@ def _measure_mean(seconds: Sequence[float]) -> Measure:
 
 
 def _measure_quantile(seconds: Sequence[float], q: float) -> Measure:
-    """Bound a quantile by the values of two ranks, by the normal approximation of the binomial.
+    """Bound a quantile by the values of two ranks of the binomial (Conover 1999, section 3.2)."""
+    import numpy as np
+    from scipy.special import bdtr
 
-    Conover 1999, Practical Nonparametric Statistics, section 3.2.
-    """
     n, place = len(seconds), (len(seconds) - 1) * q
     below = math.floor(place)
     value = seconds[below] + (place - below) * (seconds[min(below + 1, n - 1)] - seconds[below])
-    spread = _Z * math.sqrt(n * q * (1 - q))
-    low, high = math.floor(n * q - spread) - 1, math.ceil(n * q + spread)
+    # the chance of so many values, or fewer, below the quantile
+    chances = bdtr(np.arange(n + 1), n, q)
+    low = int(np.searchsorted(chances, _TAIL, side="right")) - 1
+    high = int(np.searchsorted(chances, 1 - _TAIL))
     return Measure(
         value=value,
         n=n,

@@ -92,6 +92,8 @@ def parse_threshold(place: str, text: str, suite: str | None = None) -> Threshol
     elif point:
         metric = "accuracy"
     name, group = _split_scope(scope)
+    if _is_rate(metric) and not 0 <= float(found["value"]) / (100 if found["percent"] else 1) <= 1:
+        raise UsageError(f"{place}: {text!r}: {metric} lies between 0 and 1; write e.g. 0.6, or 60%")
     operator: Operator = ">=" if found["operator"] == ">=" else "<="
     value = float(found["value"]) / (100 if found["percent"] else 1)
     return Threshold(
@@ -103,6 +105,11 @@ def parse_threshold(place: str, text: str, suite: str | None = None) -> Threshol
         group=group,
         point=point,
     )
+
+
+def _is_rate(metric: str) -> bool:
+    """Tell whether a metric lies in 0..1: all but times and costs do."""
+    return metric != "cost" and not metric.startswith("latency_")
 
 
 def _split_scope(scope: str) -> tuple[str | None, str | None]:
@@ -129,6 +136,8 @@ def parse_comparison(place: str, text: str) -> Comparison:
             "or accuracy:0.02"
         )
     relative = bool(found["percent"])
+    if float(found["value"]) > (100 if relative else 1) and _is_rate(found["metric"]):
+        raise UsageError(f"{place}: {text!r} tolerates any loss; write e.g. 2% of the baseline's value, or 0.02")
     return Comparison(
         text=text.strip(),
         metric=found["metric"],

@@ -43,6 +43,8 @@ class Results:
     samples: Mapping[str, SampleResult]
     #: epochs that could not be scored, by cause
     unscored: Mapping[str, int] = field(default_factory=dict)
+    #: samples that were to be asked and have no record: of a run that was interrupted, or run in part
+    missing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

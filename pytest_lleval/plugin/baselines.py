@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..analysis.metrics import METRICS, is_metric
 from ..core.errors import RunDirectoryError, UnknownNameError, UsageError
+from ..core.gates import Comparison, Threshold
 from ..core.results import Baseline
 from ..core.settings import Settings
 from ..disclosure.verdicts import FACTOR_TITLES
@@ -28,6 +30,8 @@ def find_baseline(root: Path, name: str) -> Path:
     :param name: as the user wrote it
     :raises UsageError: when there is neither
     """
+    if not name.strip():
+        raise UsageError("--lleval-baseline: it names nothing; write a baseline file, or the path or name of a run")
     if (root / name).is_file():
         return root / name
     try:
@@ -76,6 +80,22 @@ def check_gates(settings: Settings, plans: Mapping[str, Plan]) -> None:
                     f"({', '.join(sorted(scorers))})"
                 )
             _check_group(option, gate, chosen)
+            _check_kind(option, gate, settings.epochs)
+
+
+def _check_kind(option: str, gate: Threshold | Comparison, epochs: int) -> None:
+    """Refuse what is known beforehand to have no number."""
+    passes = re.fullmatch(r"pass[@^](\d+)", gate.metric)
+    if isinstance(gate, Comparison) and (passes or gate.metric == "macro_accuracy"):
+        raise UsageError(
+            f"{option}: {gate.text!r}: {gate.metric} is not compared sample by sample; compare accuracy, a scorer, "
+            "latency_mean, latency_pNN or cost"
+        )
+    if passes and not 1 <= int(passes[1]) <= epochs:
+        raise UsageError(
+            f"{option}: {gate.text!r} is about {passes[1]} epochs of a sample, and each has {epochs}; give "
+            f"--lleval-epochs={max(1, int(passes[1]))}"
+        )
 
 
 def _check_group(option: str, gate: Any, plans: Sequence[Plan]) -> None:

@@ -85,6 +85,7 @@ class CaseSuite:
             "digest": rows.found.digest if rows else self.source,
             "samples": max(known, len(rows.found.rows) if rows else 0),
             "selected": selected,
+            "collected": known,
             "gates": [asdict(gate) for gate in self.mark.gates],
             "tags": list(self.mark.tags),
             "disclosures": [encode_disclosure(found) for found in rows.disclosures] if rows else [],

@@ -66,7 +66,7 @@ class CaseReporter:
         error = call.excinfo.value if call.excinfo else None
         if run.is_recorded or call.when == "teardown" or (call.when == "setup" and not report.failed):
             return
-        if report.skipped and not _was_expected(report, error):
+        if report.skipped and not _was_expected(report, error) and not _has_asked(run, call):
             return
         run.is_recorded = True
         if run.seconds is not None:
@@ -127,6 +127,12 @@ class CaseReporter:
 def _find_root(config: pytest.Config) -> int | None:
     """Return the process whose descendants are this run; a worker's parent is the controller."""
     return os.getppid() if hasattr(config, "workerinput") else None
+
+
+def _has_asked(run: CaseRun, call: pytest.CallInfo[None]) -> bool:
+    """Tell whether a case that must show something skips itself after it has asked: that hides what it was told."""
+    demands = bool(run.place.suite.mark.gates) or run.must_pass
+    return demands and call.when == "call" and run.attached is not None and bool(run.attached.exchanges)
 
 
 def _was_expected(report: pytest.TestReport, error: BaseException | None) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import inspect
 from collections.abc import Sequence
 
 import pytest
 
-from ..core.errors import DatasetError, LlevalError
+from ..core.errors import DatasetError, LlevalError, UnknownNameError
 from ..core.records import Sample
 from ..core.settings import Settings
 from ..execution.planning import label_models
@@ -60,6 +61,7 @@ def _lay_out(metafunc: pytest.Metafunc) -> None:
         bound=frozenset((*names, *given)),
     )
     if rows is not None:
+        _check_must_pass(rows, mark)
         _parametrize_rows(metafunc, rows, names, mark)
     if len(models) > 1 and {"model", "backend"}.intersection(metafunc.fixturenames):
         labels = label_models(models)
@@ -100,6 +102,14 @@ def _bind_columns(metafunc: pytest.Metafunc, rows: CaseRows, given: frozenset[st
                     f"has no column {name!r}, which {metafunc.definition.nodeid} asks for; add it, null for nothing",
                 )
     return (*names, *(["sample"] if "sample" in metafunc.fixturenames and "sample" not in given else []))
+
+
+def _check_must_pass(rows: CaseRows, mark: CaseMark) -> None:
+    """Refuse names that protect nothing, such as those of samples that were renamed."""
+    known = [row.sample.id for row in rows.found.rows]
+    for name in mark.must_pass:
+        if name not in known and not fnmatch.filter(known, name):
+            raise UnknownNameError(f"{mark.place}, must_pass", "sample of its dataset", name, known)
 
 
 def _parametrize_rows(metafunc: pytest.Metafunc, rows: CaseRows, names: Sequence[str], mark: CaseMark) -> None:

@@ -267,7 +267,7 @@ class Controller:
             self.ledger.withdraw(entry)
             self.problem = str(error)
             return None
-        if self.stopper is not None and entry.scored:
+        if self.stopper is not None and entry.cause != "decided":
             self._watch_gates(entry.case)
         return entry
 

@@ -7,10 +7,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .state import SESSION_KEY, load_settings
+
 if TYPE_CHECKING:
     from .controller import Controller
 
-__all__ = ["finish_run"]
+__all__ = ["fail_unmeasured", "finish_run"]
+
+
+def fail_unmeasured(session: pytest.Session) -> None:
+    """Fail a session whose gates or baseline were asked for on the command line, and which kept no evidence at all."""
+    config = session.config
+    keeps = config.pluginmanager.hasplugin("lleval-keeping") or SESSION_KEY in config.stash
+    if keeps or session.exitstatus != pytest.ExitCode.OK or config.option.collectonly:
+        return
+    if load_settings(config).dry_run:
+        return
+    session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.ensure_newline()
+        reporter.write_line("lleval: unmeasured: no eval case has run: no gate was judged, no baseline saved", red=True)
 
 
 def finish_run(config: pytest.Config, controller: Controller, exitstatus: int) -> int:

@@ -19,6 +19,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     declare_options(parser)
 
 
+#: options of a session that is to be judged
+JUDGED = ("lleval_gate", "lleval_compare_fail", "lleval_save_baseline")
 #: user properties that there is something to tell of
 NOTED = ("lleval_model", "lleval_note")
 MARKER = (
@@ -56,6 +58,14 @@ class CaseListener:
             from .keeping import keep_case  # inert sessions import nothing
 
             keep_case(self._config, report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail a session that was to be judged and has measured nothing."""
+        if any(self._config.getoption(name) for name in JUDGED):
+            from .ending import fail_unmeasured  # inert sessions import nothing
+
+            fail_unmeasured(session)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -31,6 +31,9 @@ class Option:
         return "lleval_" + self.name.replace("-", "_")
 
 
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
 class OptionReader:
     """Looks a value up on the command line, in the environment, then in the ini file.
 
@@ -61,9 +64,18 @@ class OptionReader:
         return [str(value) for value in self.value(name) or ()]
 
     def switch(self, name: str) -> bool:
-        """Read a switch that has an environment variable: unset, empty and 0 are off."""
+        """Read a switch that has an environment variable.
+
+        :raises UsageError: when the variable says neither yes nor no
+        """
         value = self.value(name)
-        return value[0] not in ("", "0") if isinstance(value, list) else bool(value)
+        if not isinstance(value, list):
+            return bool(value)
+        word = str(value[0]).strip().lower()
+        if word not in (*_YES, *_NO):
+            variable = self._options[name].environment
+            raise UsageError(f"{variable}: {value[0]!r} is neither {', '.join(_YES)} nor {', '.join(_NO)}")
+        return word in _YES
 
     def one(self, name: str, parse: Callable[[str], Any]) -> Any:
         """Return a parsed value; None where there is none."""

@@ -41,7 +41,7 @@ def choose_models(config: pytest.Config, names: Sequence[str], place: str) -> tu
 
 def explain_cost(config: pytest.Config, spec: ModelSpec) -> str:
     """Say why a model is not asked, unless somebody wants it to be; empty when it may be."""
-    if spec.provider in _FREE or _names_models(config) or load_settings(config).live:
+    if spec.provider in _FREE or load_settings(config).live or _is_named(config, spec):
         return ""
     url = spec.base_url or os.environ.get(_URLS.get(spec.provider, ""), "")
     if _is_loopback(url):
@@ -52,12 +52,23 @@ def explain_cost(config: pytest.Config, spec: ModelSpec) -> str:
 def _names_models(config: pytest.Config) -> bool:
     """Tell whether a model was named for this very session: what the ini file says holds for all of them."""
     given = config.getoption("lleval_model")
-    if not given:
-        return bool(os.environ.get("LLEVAL_MODEL"))
+    return bool(_list_typed(config)) if given else bool(os.environ.get("LLEVAL_MODEL"))
+
+
+def _is_named(config: pytest.Config, spec: ModelSpec) -> bool:
+    """Tell whether this very model was named for this session: naming a free one wakes no other."""
+    if not config.getoption("lleval_model"):
+        return bool(os.environ.get("LLEVAL_MODEL")) and spec in load_settings(config).models
+    tables = read_model_tables(config)
+    return any(parse_model(_OPTION, name, tables).name == spec.name for name in _list_typed(config))
+
+
+def _list_typed(config: pytest.Config) -> list[str]:
+    """Return the models named on the command line, without those the ini file adds to it."""
     words = [str(word) for word in config.getini("addopts")]
     committed = {word.removeprefix(f"{_OPTION}=") for word in words if word.startswith(f"{_OPTION}=")}
     committed |= {value for word, value in pairwise(words) if word == _OPTION}
-    return not committed.issuperset(given)
+    return [name for name in config.getoption("lleval_model") or () if name not in committed]
 
 
 def _is_loopback(url: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..analysis.stopping import GateWatch, SuiteWatch, check_decidable, share_alpha
+from ..core.errors import UsageError
 from ..core.gates import Comparison, Threshold
 from ..core.records import Case
 from ..core.results import Baseline
@@ -35,6 +36,12 @@ class Stopper:
         self.decided: list[Part] = []
         gates: list[Threshold | Comparison] = [*settings.gates, *settings.comparisons]
         check_decidable(gates)
+        clustered = next((case for case in plan.cases if case.sample.cluster), None)
+        if clustered is not None:
+            raise UsageError(
+                f"--lleval-stop=decided: the samples of {clustered.suite!r} come in clusters (e.g. "
+                f"{clustered.sample.cluster!r}), and are no independent draws one by one: leave it out"
+            )
         for part, order in _list_orders(plan.cases).items():
             watches = _watch_gates(part, gates, baseline)
             if watches:

@@ -16,6 +16,7 @@ from .costs import tell_cost
 from .escaping import escape_text
 from .github import render_verdict
 from .markdown import escape_markdown, render_table
+from .matrix_markdown import render_matrix_table
 from .page.earlier import contrast_view
 from .page.trust import name_factor
 from .progress import format_duration
@@ -52,6 +53,8 @@ def _render_lines(run: Path, view: RunView) -> Iterator[str]:
     yield from _render_suites(view)
     yield from _render_gates(view)
     yield from _render_changes(contrast_view(view))
+    if view.matrix is not None:
+        yield from render_matrix_table(view.matrix)
     yield from _render_findings(view)
     for summary in view.suites:
         yield from _render_groups(summary)

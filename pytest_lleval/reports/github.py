@@ -11,6 +11,8 @@ from ..core.records import Disclosure
 from ..disclosure.verdicts import FACTOR_TITLES
 from .escaping import escape_text
 from .markdown import escape_markdown, render_table
+from .matrix_markdown import render_matrix_table
+from .matrix_words import find_lone_matrix, say_matrix
 from .view import RunView
 
 __all__ = ["render_commands", "render_step_summary", "render_verdict"]
@@ -26,6 +28,9 @@ def render_verdict(view: RunView) -> str:
     """Return a run's verdict in words: what the gates say, and whether the numbers may be trusted."""
     doubts = ", ".join(f"{verdict.factor} {verdict.state}" for verdict in view.verdicts if verdict.state != "clean")
     trust = "the numbers are trustworthy" if view.trustworthy else f"not trustworthy ({doubts or 'nothing was seen'})"
+    matrix = find_lone_matrix(view)
+    if matrix is not None:
+        return "; ".join([say_matrix(matrix), *([_describe_gates(view)] if view.gates else []), trust])
     scored = "" if any(summary.scored for summary in view.suites) else "nothing was scored; "
     return f"{scored}{_describe_gates(view)}; {trust}"
 
@@ -60,6 +65,8 @@ def _render_page(view: RunView) -> Iterator[str]:
     if view.gates:
         yield from render_table(("gate", "suite", "model", "answer", "why"), map(_list_gate, view.gates))
         yield ""
+    if view.matrix is not None:
+        yield from render_matrix_table(view.matrix)
     for found in _find_grave(view):
         yield f"- **{escape_markdown(_name_finding(found))}** {escape_markdown(_describe(view, found))}"
     yield ""

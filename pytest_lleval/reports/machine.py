@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.encoding import SCHEMA_VERSION, encode_disclosure, encode_identity, encode_verdict
 from ..support.digest import digest_json
 from .view import RunView
+
+if TYPE_CHECKING:
+    from .matrix import MatrixView
 
 __all__ = ["encode_report", "is_intact"]
 
@@ -29,11 +32,20 @@ def encode_report(view: RunView) -> dict[str, Any]:
         "factors": [encode_verdict(verdict) for verdict in view.verdicts],
         "disclosures": [encode_disclosure(found) for found in view.disclosures],
         "acknowledged": dict(view.acknowledged),
+        "matrix": _encode_matrix(view.matrix),
         "baseline": view.baseline,
         "wall_seconds": round(view.wall, 3),
         "cpu_seconds": round(view.cpu, 3),
     }
     return {**report, "digest": digest_json(report)}
+
+
+def _encode_matrix(view: MatrixView | None) -> dict[str, Any] | None:
+    if view is None:
+        return None
+    from .matrix import encode_matrix  # every session would end later for it
+
+    return encode_matrix(view)
 
 
 def is_intact(report: Mapping[str, Any]) -> bool:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from ..analysis.cells import MedianInterval
-from ..analysis.crossover import Crossover
 from .matrix import CurveView, MatrixView
 from .matrix_cells import CellView
 from .matrix_plot import LEAST_WIDTH, draw_curves
-from .quantities import format_number, format_seconds, format_share
+from .matrix_words import (
+    describe_matrix,
+    list_doubts,
+    list_gaps,
+    name_size,
+    say_crossover,
+    say_growth,
+    show_interval,
+    show_right,
+    show_state,
+)
+from .quantities import format_number, format_seconds
 from .textlines import Line
 
 __all__ = ["render_matrix"]
 
 _GAP = "  "
 _MOST_LABEL = 28
-#: different messages of one kind about one model that are printed
-_TOLD = 2
 #: stands before the first size at which another model is faster than before
 _CROSS = "><"
 
@@ -29,7 +36,7 @@ def render_matrix(view: MatrixView, width: int = 0) -> Iterator[Line]:
     :param view: the matrix
     :param width: columns of the terminal; 0 where there is none, and no curve is drawn
     """
-    yield Line(f"matrix   {_describe(view)}", {"bold": True})
+    yield Line(f"matrix   {describe_matrix(view)}", {"bold": True})
     for note in view.notes:
         yield Line(f"         {note}", {"yellow": True})
     for title, show in _list_tables(view):
@@ -40,19 +47,12 @@ def render_matrix(view: MatrixView, width: int = 0) -> Iterator[Line]:
     for curve in view.curves:
         yield from _render_growth(curve)
     for crossover in view.crossovers:
-        yield from _render_crossover(crossover)
+        for text in say_crossover(view, crossover):
+            yield Line(f"crossing {text}", {"bold": True})
     yield from _render_flags(view)
     if width >= LEAST_WIDTH:
         for text in draw_curves(view, width):
             yield Line(text)
-
-
-def _describe(view: MatrixView) -> str:
-    sizes = f"{len(view.sizes)} {'size' if len(view.sizes) == 1 else 'sizes'}"
-    models = f"{len(view.curves)} {'model' if len(view.curves) == 1 else 'models'}"
-    repeats = [len(cell.seconds) for curve in view.curves for cell in curve.cells if cell.seconds]
-    span = f"{min(repeats)} to {max(repeats)}" if repeats and min(repeats) < max(repeats) else f"{max(repeats or [0])}"
-    return f"{models} at {sizes}, {view.settings.output} tokens of answer, {span} measured calls a cell"
 
 
 def _list_tables(view: MatrixView) -> Iterator[tuple[str, Callable[[CellView], str]]]:
@@ -65,15 +65,15 @@ def _list_tables(view: MatrixView) -> Iterator[tuple[str, Callable[[CellView], s
         yield "time to first token; prompt tokens a second", _show_first
     if any(cell.per_token for cell in cells):
         yield "time from token to token; output tokens a second", _show_each
-    yield "right answers to a question that only the whole prompt answers", _show_right
+    yield "right answers to a question that only the whole prompt answers", show_right
 
 
 def _render_table(view: MatrixView, show: Callable[[CellView], str]) -> Iterator[Line]:
-    heads = [_name_size(size.name, size.tokens) for size in view.sizes]
+    heads = [name_size(size.name, size.tokens) for size in view.sizes]
     crossed = _find_crossed(view)
     rows = []
     for curve in view.curves:
-        texts = [show(cell) if cell.seconds else _show_state(cell) for cell in curve.cells]
+        texts = [show(cell) if cell.seconds else show_state(cell) for cell in curve.cells]
         marks = [f"{_CROSS} " if show is _show_wall and cell.tokens in crossed else "" for cell in curve.cells]
         rows.append([mark + text for mark, text in zip(marks, texts, strict=True)])
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
@@ -90,53 +90,23 @@ def _join(label: str, first: int, texts: Sequence[str], widths: Sequence[int]) -
     return _GAP.join([f"{_GAP}{label.ljust(first)}", *columns]).rstrip()
 
 
-def _name_size(name: str, tokens: int) -> str:
-    return f"{tokens:,}" if name.isdecimal() else f"{name} {tokens:,}"
-
-
 def _shorten(label: str) -> str:
     return label if len(label) <= _MOST_LABEL else "…" + label[1 - _MOST_LABEL :]
 
 
 def _show_wall(cell: CellView) -> str:
     codes = " ".join(dict.fromkeys(flag.code for flag in cell.flags))
-    return _show_interval(cell.wall) + (f" [{codes}]" if codes else "")
-
-
-def _show_interval(found: MedianInterval | None) -> str:
-    if found is None:
-        return "-"
-    return f"{format_seconds(found.value)} ±{format_share(found.ratio)}"
+    return show_interval(cell.wall) + (f" [{codes}]" if codes else "")
 
 
 def _show_first(cell: CellView) -> str:
     rate = f"; {format_number(cell.prompt_rate)}/s" if cell.prompt_rate else ""
-    return _show_interval(cell.first_token) + rate
+    return show_interval(cell.first_token) + rate
 
 
 def _show_each(cell: CellView) -> str:
     rate = f"; {format_number(cell.output_rate)}/s" if cell.output_rate else ""
-    return _show_interval(cell.per_token) + rate
-
-
-def _show_right(cell: CellView) -> str:
-    return f"{cell.right}/{cell.right + cell.wrong + cell.ignored}"
-
-
-def _show_state(cell: CellView) -> str:
-    if cell.timeouts:
-        return f"{cell.timeouts} timed out"
-    return f"{cell.errors} failed" if cell.errors else cell.state if cell.why != "not selected" else "-"
-
-
-def _join_places(places: Sequence[tuple[str, str]]) -> str:
-    """Name sizes of one message together; of several messages, tell as many as a reader stands."""
-    joined: dict[str, list[str]] = {}
-    for size, message in places:
-        joined.setdefault(message, []).append(size)
-    told = [f"{', '.join(sizes)}: {message}" for message, sizes in joined.items()]
-    more = ", ".join(size for sizes in [*joined.values()][_TOLD:] for size in sizes)
-    return "; ".join(told[:_TOLD]) + (f"; likewise at {more}" if more else "")
+    return show_interval(cell.per_token) + rate
 
 
 def _find_crossed(view: MatrixView) -> frozenset[int]:
@@ -147,40 +117,17 @@ def _find_crossed(view: MatrixView) -> frozenset[int]:
 
 
 def _render_growth(curve: CurveView) -> Iterator[Line]:
-    found = curve.exponent
-    if found is None:
-        return
-    steps = ", ".join(f"{step.value:.2f}" for step in curve.steps)
-    several = f"; step by step {steps}" if len(curve.steps) > 1 else ""
-    yield Line(
-        f"growth   {_shorten(curve.label)}: time ~ size^{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]{several}"
-    )
-
-
-def _render_crossover(crossover: Crossover) -> Iterator[Line]:
-    one, other = crossover.models
-    if crossover.status != "crosses":
-        yield Line(f"crossing {one} / {other}: {crossover.status}: {crossover.why}", {"bold": True})
-        return
-    for crossing in crossover.crossings:
-        yield Line(
-            f"crossing {crossing.faster_above} is faster than {crossing.faster_below} from {crossing.size:,} tokens on "
-            f"[{crossing.low:,}, {crossing.high:,}]",
-            {"bold": True},
-        )
+    if text := say_growth(curve):
+        yield Line(f"growth   {_shorten(curve.label)}: {text}")
 
 
 def _render_flags(view: MatrixView) -> Iterator[Line]:
     """Yield what the letters beside the numbers stand for, and why cells have no numbers."""
     for curve in view.curves:
-        found: dict[str, list[tuple[str, str]]] = {}
-        for cell in curve.cells:
-            for flag in cell.flags:
-                found.setdefault(flag.code, []).append((cell.size, flag.message))
-        for code, places in sorted(found.items()):
-            yield Line(f"{code:<8} {_shorten(curve.label)} at {_join_places(places)}", {"yellow": True})
+        for doubt in list_doubts(curve):
+            yield Line(f"{doubt.code:<8} {_shorten(doubt.label)} at {doubt.message}", {"yellow": True})
     for curve in view.curves:
-        for cell in curve.cells:
-            if not cell.seconds and cell.why not in ("", "not selected"):
-                # the column says that it has no numbers
-                yield Line(f"{'':<8} {_shorten(curve.label)} at {cell.size}: {cell.state}: {cell.why}")
+        for gap in list_gaps(curve):
+            # the column says that it has no numbers
+            size, _, why = gap.message.partition(": ")
+            yield Line(f"{'':<8} {_shorten(gap.label)} at {size}: {gap.code}: {why}")

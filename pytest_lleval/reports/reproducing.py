@@ -59,6 +59,8 @@ def _list_options(settings: Settings) -> Iterator[str]:
     yield from _repeat("arg", [f"{name}={value}" for name, value in settings.arguments.items()])
     yield from _repeat("model", [model.name for model in settings.models])
     yield from _repeat("sample-id", settings.sample_ids)
+    if settings.matrix is not None:
+        yield from settings.matrix.options
     usual = Settings()
     for name, option in _PLAIN.items():
         value = getattr(settings, name)

@@ -11,6 +11,7 @@ from ..core.records import Usage
 from ..core.results import Results, SampleResult
 from ..core.settings import ModelSpec
 from ..disclosure.evidence import Evidence, RunEvidence
+from ..execution.manifest import TESTS
 from ..execution.prices import Price, find_price
 
 __all__ = ["collect_results"]
@@ -25,7 +26,19 @@ def collect_results(manifest: Mapping[str, Any], tallies: Sequence[Tally], seen:
     :param tallies: its records
     :param seen: what was seen of it
     """
-    return tuple(_collect(manifest, part, seen) for part in tallies)
+    found = [_collect(manifest, part, seen) for part in tallies]
+    known = {(part.suite, part.model) for part in found}
+    for suite in manifest["suites"]:
+        # of tests nobody knows before whom they ask
+        for model in manifest["models"] if suite.get("kind") != TESTS else ():
+            if (suite["name"], model["spec"]) not in known:
+                found += [_make_empty(suite, model["spec"])]
+    return tuple(found)
+
+
+def _make_empty(suite: Mapping[str, Any], model: str) -> Results:
+    missing = int(suite["selected"])
+    return Results(suite=suite["name"], model=model, facts={}, scorers=(), samples={}, missing=missing)
 
 
 def _collect(manifest: Mapping[str, Any], part: Tally, seen: RunEvidence) -> Results:
@@ -39,6 +52,7 @@ def _collect(manifest: Mapping[str, Any], part: Tally, seen: RunEvidence) -> Res
         scorers=part.scorers,
         samples=samples,
         unscored={cause: causes.count(cause) for cause in sorted(set(causes) - {DECIDED})},
+        missing=max(0, int(described.get("collected", described.get("selected", 0))) - len(set(part["sample"]))),
     )
 
 

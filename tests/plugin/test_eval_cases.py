@@ -679,3 +679,34 @@ def test_an_expected_failure_is_measured(project: pytest.Pytester, session: Sess
     )
     session().assert_outcomes(xfailed=2)
     assert {raw["sample"]: raw["scores"][0]["value"] for raw in read_records(project)} == {"test_marked": 0}
+
+
+def test_a_case_that_skips_itself_after_asking_does_not_hide_from_its_gate(pytester, session):
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.lleval(dataset=[{"id": "one"}, {"id": "two"}], gate="pass_rate>=0.1")
+        def test_hides(model, sample):
+            if model("which?").text != "B":
+                pytest.skip("not today")
+        """
+    )
+    result = session()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["gate     UNMEASURED  pass_rate>=0.1"])
+
+
+def test_names_that_must_pass_and_are_no_samples_are_refused(pytester, session):
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.lleval(dataset=[{"id": "refund-1"}], must_pass=["refnud-*"])
+        def test_it(sample):
+            assert sample
+        """
+    )
+    result = session()
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*must_pass: no sample of its dataset is called 'refnud-[*]'*"])

@@ -75,7 +75,7 @@ def test_a_gate_says_the_same_however_the_session_is_spread_and_later(
 def test_junit_tells_a_loss_from_what_is_undecided_and_what_was_not_measured(
     pytester: pytest.Pytester, run: Run
 ) -> None:
-    gates = [f"--lleval-gate={gate}" for gate in ("accuracy>=0.8", "accuracy>=0.7", "pass@2>=0.1")]
+    gates = [f"--lleval-gate={gate}" for gate in ("accuracy>=0.8", "accuracy>=0.7", "cost<=1e-9")]
     run(*gates, "--junitxml=out.xml", suite=write_suite(pytester, rows=100))
     suite = next(ET.parse("out.xml").iter("testsuite"))
     found = {
@@ -86,7 +86,7 @@ def test_junit_tells_a_loss_from_what_is_undecided_and_what_was_not_measured(
     assert found == {
         "accuracy>=0.8": ("failure", "regressed"),
         "accuracy>=0.7": ("failure", "undecided"),
-        "pass@2>=0.1": ("error", "unmeasured"),
+        "cost<=1e-9": ("error", "unmeasured"),
     }
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("103", "2", "1")
 
@@ -271,3 +271,65 @@ def test_the_order_and_so_the_decision_depend_on_the_seed_alone(pytester: pytest
         run(*words, *spread, suite=suite)
         after.append(read_gates(pytester)[0]["evidence"]["decided_after"])
     assert after[0] == after[1] != after[2]
+
+
+def test_a_part_of_a_suite_is_no_evidence_about_the_whole(pytester: pytest.Pytester, run: Run) -> None:
+    """What is chosen by -k, or by --lf after a failure, is chosen by its outcome as likely as not."""
+    result = run("-k", "red", "--lleval-gate=point>=0.1")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["gate     UNMEASURED  point>=0.1", "*8 samples have no record, 4 were scored: *"])
+
+
+def test_an_interrupted_run_is_not_judged_later_either(
+    pytester: pytest.Pytester, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("-k", "red or green", "--lleval-gate=point>=0.1")
+    capsys.readouterr()
+    assert main(["gate"]) == 1
+    assert "4 samples have no record" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--lleval-gate=accuracy>=60"], "*'accuracy>=60': accuracy lies between 0 and 1; write e.g. 0.6, or 60%*"),
+        (["--lleval-gate=accuracy>=-1"], "*'accuracy>=-1': accuracy lies between 0 and 1*"),
+        (["--lleval-baseline=", "--lleval-compare-fail=accuracy:2%"], "*--lleval-baseline: it names nothing; *"),
+        (["--lleval-gate=pass@3>=0.5"], "*is about 3 epochs of a sample, and each has 1; give --lleval-epochs=3*"),
+        (["--lleval-baseline=b.json", "--lleval-compare-fail=accuracy:60"], "*'accuracy:60' tolerates any loss*"),
+    ],
+)
+def test_gates_that_could_only_pass_or_only_fail_are_refused(
+    pytester: pytest.Pytester, run: Run, words: list[str], message: str
+) -> None:
+    result = run(*words)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+    assert find_runs(pytester.path) == []
+
+
+def test_samples_in_clusters_are_not_watched_one_by_one(pytester: pytest.Pytester, run: Run) -> None:
+    text = MANY.format(rows=20, version="1").replace('id=f"q', 'metadata={"cluster": "text"}, id=f"q')
+    suite = pytester.makepyfile(many=text).name
+    result = run("--lleval-gate=accuracy>=0.5", "--lleval-stop=decided", suite=suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*the samples of 'many' come in clusters (e.g. 'text')*leave it out*"])
+
+
+def test_an_answer_that_could_not_be_scored_does_not_keep_a_suite_from_ending(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    suite = write_suite(pytester, rows=400)
+    words = ["--lleval-gate=accuracy>=0.3", "--lleval-stop=decided", "--lleval-fail-on-unscored=50%"]
+    with ModelServer(answer="A", faults=fail_some, latency=0.01) as server:
+        result = run(*words, "--lleval-max-connections=4", model=f"openai/served-model@{server.url}", suite=suite)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["not run  *: decided (*% of the calls saved)"])
+
+
+def test_a_session_that_was_to_be_judged_and_ran_no_case_is_not_green(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_plain="def test_plain(): pass")
+    result = run("--lleval-gate=accuracy>=0.1", suite="", model=None)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["lleval: unmeasured: no eval case has run*"])
+    assert run(suite="", model=None).ret == 0

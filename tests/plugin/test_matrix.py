@@ -11,6 +11,7 @@ import pytest
 from matrix_parts import serve_model
 from serving import Fault
 
+from pytest_lleval.cli.main import main
 from pytest_lleval.reports.matrix import load_matrix
 from pytest_lleval.reports.terminal import render_run
 from pytest_lleval.reports.view import load_view
@@ -355,3 +356,21 @@ def test_the_embedded_model_is_measured_at_exact_sizes(pytester, local_model_ser
         assert cell.output_tokens == 16
         assert cell.cached_tokens == 0
         assert "F4" not in {flag.code for flag in cell.flags}
+
+
+def test_reports_tell_of_the_matrix_and_are_the_same_bytes_later(run, pytester, capsys):
+    names = ["out.html", "out.md", "out.json"]
+    words = [f"--lleval-report={name}" for name in names]
+    with serve_model(0.001, 0.0002) as one, serve_model(0.03, 0.0) as two:
+        run("64,256", *QUICK, *words, one=one, two=two)
+    page, text, report = ((pytester.path / name).read_text(encoding="utf-8") for name in names)
+    assert "Stress curves</h2>" in page
+    assert "othing was scored" not in page + text
+    assert "--lleval-matrix=64,256" in page
+    assert len(json.loads(report)["matrix"]["curves"]) == 2
+    again = [f"again-{name}" for name in names]
+    assert main(["report", str(find_run(pytester)), *(word for name in again for word in ("--output", name))]) == 0
+    assert main(["verify", str(find_run(pytester))]) == 0
+    capsys.readouterr()
+    for name, other in zip(names, again, strict=True):
+        assert (pytester.path / name).read_bytes() == (pytester.path / other).read_bytes()

@@ -123,3 +123,25 @@ def test_a_budget_holds_for_tests_too(pytester: pytest.Pytester, session: Sessio
     assert outcomes["passed"] >= 5
     assert outcomes["errors"] >= 5
     result.stdout.fnmatch_lines(["scored *, unscored * (budget *)"])
+
+
+def test_a_free_model_that_is_typed_wakes_no_paid_one_of_the_ini_file(pytester, session, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    pytester.makeini("[pytest]\naddopts = --lleval-model=openai/x@http://10.255.255.1/v1")
+    pytester.makepyfile("import pytest\n\n@pytest.mark.lleval\ndef test_it(model):\n    assert model('q').text\n")
+    result = session("--lleval-model=mock/fixed:A", "-rs")
+    outcomes = result.parseoutcomes()
+    assert outcomes.get("passed") == 1
+    assert outcomes.get("skipped") == 1
+    result.stdout.fnmatch_lines(["*openai/x@http://10.255.255.1/v1 may cost money*"])
+
+
+@pytest.mark.parametrize("word", ["0", "false", "No", "off"])
+def test_a_switch_of_the_environment_can_say_no(pytester, session, monkeypatch, word):
+    monkeypatch.setenv("LLEVAL_LIVE", word)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    pytester.makepyfile(
+        "import pytest\n\n@pytest.mark.lleval(model='openai/x@http://10.255.255.1/v1')\n"
+        "def test_it(model):\n    assert model('q').text\n"
+    )
+    session().assert_outcomes(skipped=1)

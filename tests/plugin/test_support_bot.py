@@ -55,7 +55,8 @@ def test_the_embedded_model_answers_the_example(tmp_path: Path) -> None:
     except AssetError as error:
         pytest.skip(f"needs the embedded model: {error}")
     done, report = run_example(tmp_path, "-k", "routing and refund or card", "--lleval-limit=3")
-    assert done.returncode == 0 or "UNDECIDED" in done.stdout, done.stdout
+    # a part of the cases is no evidence about the whole
+    assert "UNMEASURED  pass_rate>=0.3" in done.stdout, done.stdout
     (suite,) = report["suites"]
     assert suite["unscored"] == {}
     assert suite["traffic"]["output_tokens"] > 0

@@ -22,7 +22,8 @@ def render_traffic(view: RunView, manifest: Mapping[str, Any]) -> Markup:
     head = ("suite and model", "requests#", "retried#", "from cache#", "tokens in#", "tokens out#", "per s#", "cost#")
     rows = [_list_traffic(summary, manifest) for summary in view.suites]
     time = f"{format_duration(view.wall)} of wall clock, start-up included; {view.cpu:.1f} s of processor time."
-    return join([table("Tokens and cost", head, rows), element("p", time, class_="fact")])
+    listed = table("Tokens and cost", head, rows) if rows else Markup()
+    return join([listed, element("p", time, class_="fact")])
 
 
 def _list_traffic(summary: SuiteSummary, manifest: Mapping[str, Any]) -> list[str]:

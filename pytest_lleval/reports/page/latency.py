@@ -1,9 +1,4 @@
-"""How long answers took: quantiles as a table, and the place of the drawing that a script makes of the rows.
-
-The curves of the size matrix have their place behind this section: a module of its own that returns markup, or nothing
-where the view has no matrix, and a line in `rendering._render_after`. As few points they are best drawn in Python;
-`drawCurves` and `makeScale` of ``assets/charts.js`` are there for drawings that answer to the pointer.
-"""
+"""How long answers took: quantiles as a table, and the place of the drawing that a script makes of the rows."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from ...analysis.contrast import Contrast
 from ...execution.rundir import read_manifest
 from ..answers import read_counting
 from ..machine import encode_report
+from ..matrix_words import find_lone_matrix
 from ..view import RunView
 from .assets import fill_frame
 from .circumstances import render_machines, render_origin, render_traffic
@@ -21,6 +22,7 @@ from .markup import Markup, element, join
 from .packing import embed, pack
 from .rows import Flips, Row, encode_rows, make_row, sort_rows
 from .samples import render_samples
+from .stress import render_answers, render_stress
 from .tables import render_changes, render_gates, render_groups
 from .texts import Kept, Texts
 from .trust import render_trust
@@ -100,6 +102,7 @@ def _render_before(view: RunView, contrasts: Sequence[Contrast]) -> list[Section
 def _render_after(view: RunView, manifest: Mapping[str, Any], rows: Sequence[Row]) -> list[Section]:
     return [
         Section("latency", "Latency", render_latency(rows)),
+        Section("stress", "Stress curves", render_stress(view.matrix)),
         Section("traffic", "Tokens and cost", render_traffic(view, manifest)),
         Section("machines", "Machines", render_machines(manifest)),
         Section("origin", "How to reproduce", render_origin(view, manifest)),
@@ -118,12 +121,17 @@ def _fill(
         made=join([made]),
         links=join(links),
         headline=render_headline(view),
-        results=element("div", render_results(view), render_gates(view.gates)),
+        results=element("div", _render_numbers(view), render_gates(view.gates)),
         trust=render_trust(view),
         sections=join(_render_section(section) for section in shown),
         digest=join([str(encode_report(view)["digest"])]),
         data=join(data),
     )
+
+
+def _render_numbers(view: RunView) -> Markup:
+    matrix = find_lone_matrix(view)
+    return render_results(view) if matrix is None else render_answers(matrix)
 
 
 def _render_section(section: Section) -> Markup:

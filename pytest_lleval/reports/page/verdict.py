@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ...analysis.statistics import Estimate
 from ...analysis.summary import Metric, SuiteSummary
 from ...core.gates import Answer
+from ..matrix_words import find_lone_matrix, say_matrix
 from ..view import RunView
 from .markup import Markup, element, join
 from .plots import draw_estimate
@@ -23,6 +24,10 @@ _NAMES = {"accuracy": "accuracy", "macro_accuracy": "macro accuracy"}
 def say_headline(view: RunView) -> str:
     """Return what a reader must know in one sentence."""
     gates, trust = _say_gates(view), _say_trust(view)
+    matrix = find_lone_matrix(view)
+    if matrix is not None:
+        told = [say_matrix(matrix), *([gates] if gates else []), *([trust] if matrix.is_measured else [])]
+        return f"{'; '.join(told)}."
     if not any(summary.scored for summary in view.suites):
         return "Nothing was scored."
     if not gates:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from matrix_runs import cross, fail_call, write_matrix_run
 from report_parts import EVIL, write_evil_run
 from run_parts import make_record, write_run
 
@@ -41,3 +42,24 @@ def test_a_document_fits_a_comment(tmp_path: Path) -> None:
 def test_nothing_scored_is_no_number(tmp_path: Path, records: list[object]) -> None:
     run = write_run(tmp_path / "run", records)  # type: ignore[arg-type]
     assert render_document(run, load_view(run)).startswith("## lleval: nothing was scored; ")
+
+
+def test_a_size_matrix_is_a_table_with_its_crossovers_and_flags(tmp_path: Path) -> None:
+    run = write_matrix_run(tmp_path / "run", [*cross(), fail_call("b", "s", 7)], contexts=[("a", 5000)])
+    lines = render_document(run, load_view(run)).splitlines()
+    assert lines[0].startswith("## lleval: From ")
+    assert "| median seconds | s 400 | m 1,600 | l 6,400 |" in lines
+    (row,) = [line for line in lines if line.startswith("| b ")]
+    assert row.startswith("| b | 2 s ±1%, 6/6 right (X) | 2 s ±1%, 6/6 right |")
+    assert [line for line in lines if line.startswith("- a&#58; time &#126; size^")]
+    assert [line for line in lines if line.startswith("- X b at s&#58; 1 of 7 calls failed")]
+    assert any("--lleval-matrix=s,m,l" in line for line in lines)
+    assert "scored" not in lines[0]
+
+
+def test_names_in_a_matrix_stay_texts(tmp_path: Path) -> None:
+    calls = [fail_call(EVIL["link"], "s", 1, EVIL["image"])]
+    run = write_matrix_run(tmp_path / "run", calls, models=(EVIL["link"],))
+    document = render_document(run, load_view(run))
+    assert EVIL["link"] not in document
+    assert EVIL["image"] not in document

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from matrix_runs import cross, write_matrix_run
 from run_parts import make_identity, make_record, write_run
 
 from pytest_lleval.core.gates import Answer, GateResult
@@ -90,6 +91,15 @@ def test_a_page_has_verdict_numbers_gates_and_doubts(plain: RunView) -> None:
         "with `lleval report RUN`.",
         "",
     ]
+
+
+def test_a_size_matrix_is_a_table_and_the_verdict_of_a_run_of_nothing_else(tmp_path: Path) -> None:
+    view = load_view(write_matrix_run(tmp_path / "run", cross()))
+    lines = render_step_summary(view).splitlines()
+    assert re.match("## lleval: From 2,0[0-9]+ tokens on b is faster than a; not trustworthy ", lines[0])
+    assert "| median seconds | s 400 | m 1,600 | l 6,400 |" in lines
+    judged = render_verdict(add(view, judge("pass")))
+    assert "; the gate passes; not trustworthy" in judged
 
 
 def test_names_and_messages_cannot_write_the_page(tmp_path: Path) -> None:

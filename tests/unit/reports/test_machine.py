@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matrix_runs import cross, write_matrix_run
 from run_parts import describe_suite, make_record, write_run
 from trust_parts import SERVER, alter, answer_all
 
@@ -69,6 +70,15 @@ def test_a_report_holds_numbers_and_all_their_findings() -> None:
     assert {found["factor"] for found in report["disclosures"]} >= {"F2", "F3", "D"}
     assert report["acknowledged"] == {"F2": "on purpose"}
     assert report["baseline"] is None
+
+
+def test_a_report_holds_the_size_matrix(tmp_path: Path) -> None:
+    view = load_view(write_matrix_run(tmp_path / "run", cross()))
+    report = json.loads(json.dumps(encode_report(view), allow_nan=False))
+    assert view.matrix is not None
+    assert report["matrix"]["crossovers"][0]["crossings"][0]["faster_above"] == "b"
+    assert is_intact(report)
+    assert make_report()["matrix"] is None
 
 
 @given(path=PLACES)

@@ -5,68 +5,13 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
-from run_parts import make_completion, make_record
+from matrix_runs import NOISE, SIZES, fail_call, make_call, measure, read
 
-from pytest_lleval.core.matrix import MATRIX, MatrixSettings
-from pytest_lleval.core.records import FailedAttempt, Score, Timing, Trace, Usage
-from pytest_lleval.core.settings import Settings
+from pytest_lleval.core.matrix import MatrixSettings
+from pytest_lleval.core.records import Trace
 from pytest_lleval.core.sizes import PromptSize
-from pytest_lleval.reports.matrix import encode_matrix, read_matrix
+from pytest_lleval.reports.matrix import encode_matrix
 from pytest_lleval.reports.matrix_table import render_matrix
-
-SIZES = {"s": 400, "m": 1600, "l": 6400}
-NOISE = (1.0, 1.01, 0.99, 1.005, 0.995, 1.0)
-
-
-def make_call(model, size, seconds, repeat, *, said="right", usage=(), **changes):
-    tokens = SIZES.get(size) or int(size)
-    counted = {"input_tokens": tokens, "output_tokens": 16, "cached_tokens": 0, **dict(usage)}
-    timing = Timing(total=seconds, first_token=0.4 * seconds, last_token=seconds)
-    completion = make_completion(timing=timing, usage=Usage(**counted))
-    values = {
-        "case": f"{MATRIX}::{size}[{model}]",
-        "model": model,
-        "completion": completion,
-        "scores": (Score(name="needle", value=float(said == "right"), answer="X", explanation=said),),
-        **changes,
-    }
-    return make_record(f"{size}/{repeat}", group=size, epoch=repeat, suite=MATRIX, **values)
-
-
-def fail_call(model, size, repeat, error="broken", *, seconds=0.1, status=500):
-    failure = FailedAttempt(error=error, status=status, seconds=seconds)
-    return make_call(
-        *(model, size, 1.0, repeat),
-        completion=None,
-        scores=(),
-        outcome="unscored",
-        cause="error",
-        error=error,
-        failures=(failure,),
-    )
-
-
-def measure(model, time_of, sizes=SIZES, **changes):
-    for size in sizes:
-        yield make_call(model, size, 99.0, 0, **changes)
-        for repeat, noise in enumerate(NOISE, start=1):
-            yield make_call(model, size, time_of(SIZES.get(size) or int(size)) * noise, repeat, **changes)
-
-
-def read(*records, models=("a",), asked=None, ended="complete", contexts=(), **described):
-    asked = asked or MatrixSettings(sizes=tuple(PromptSize(name=name, tokens=n) for name, n in SIZES.items()))
-    settings = json.loads(json.dumps(Settings(matrix=asked, deadline=50.0).encode()))
-    manifest = {
-        "settings": settings,
-        "models": [{"spec": model, "context_tokens": dict(contexts).get(model)} for model in models],
-        "matrix": {
-            "cells": [[model, name, tokens] for name, tokens in SIZES.items() for model in models],
-            "labels": [[model, model] for model in models],
-            "ended": ended,
-            **described,
-        },
-    }
-    return read_matrix(manifest, records)
 
 
 def tell(view, width=0):

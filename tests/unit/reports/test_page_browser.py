@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matrix_runs import cross, fail_call, write_matrix_run
 from report_parts import EVIL, write_evil_run, write_long_run
 
 from pytest_lleval.reports.page.rendering import render_page
@@ -80,7 +81,7 @@ def visit(browser: Any) -> Iterator[Any]:
     """Opens a page, and after the test makes sure that it has complained of nothing and loaded nothing."""
     complaints, requests, pages = [], [], []
 
-    def open_file(file: Path, **options: Any) -> Any:
+    def open_file(file: Path, ready: str = _READY, **options: Any) -> Any:
         page = browser.new_page(**options)
         pages.append(page)
         page.on("console", lambda message: complaints.append(message.text))
@@ -88,7 +89,7 @@ def visit(browser: Any) -> Iterator[Any]:
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(file.as_uri())
-        page.wait_for_selector(_READY, state="attached")
+        page.wait_for_selector(ready, state="attached")
         return page
 
     yield open_file
@@ -213,4 +214,32 @@ def test_the_drawing_tells_what_is_pointed_at(visit: Any, long_file: Path) -> No
 
 def test_narrow_screens_need_no_scrolling_to_the_side(visit: Any, evil_file: Path) -> None:
     page = visit(evil_file, viewport={"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+@pytest.fixture(scope="module")
+def matrix_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    calls = [*cross(), fail_call("a", "s", 7, EVIL["image"])]
+    return write_page(write_matrix_run(tmp_path_factory.mktemp("matrix") / "run", calls))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_stress_curves_are_seen_and_answer_to_the_pointer(visit: Any, matrix_file: Path, scheme: str) -> None:
+    page = visit(matrix_file, ready="html.scripted", color_scheme=scheme)
+    assert page.evaluate(_PALE) == []
+    page.get_by_role("link", name="Stress curves").click()
+    drawn = page.locator("#stress svg[role=img]")
+    marks = drawn.locator("path.mark")
+    assert marks.count() == 6
+    colours = {mark.evaluate("mark => getComputedStyle(mark).fill") for mark in marks.all()}
+    assert len(colours) == 2
+    page.locator("#stress").evaluate("part => part.scrollIntoView({ behavior: 'instant' })")
+    box = marks.first.bounding_box()
+    place = [box["x"] + box["width"] / 2 + 9, box["y"] + box["height"] / 2]
+    title = "([x, y]) => document.elementFromPoint(x, y).parentElement.querySelector('title').textContent"
+    assert page.evaluate(title, place).startswith("a at 400 tokens: 400 ms")
+
+
+def test_stress_curves_need_no_scrolling_of_a_narrow_page(visit: Any, matrix_file: Path) -> None:
+    page = visit(matrix_file, ready="html.scripted", viewport={"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 400

@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from matrix_runs import cross, fail_call, write_matrix_run
 from report_parts import write_evil_run
 from run_parts import MOCK, describe_suite, make_record, write_run
 
@@ -46,6 +47,37 @@ def test_reports_of_epochs_groups_gates_and_tests_are_as_described(validator: An
 
 def test_texts_of_any_kind_are_as_described(validator: Any, tmp_path: Path) -> None:
     validator.validate(encode(write_evil_run(tmp_path / "run")))
+
+
+def write_matrix(run: Path) -> Path:
+    slow = [fail_call("a", "s", 7 + number, "slow", seconds=50.0, status=None) for number in range(10)]
+    return write_matrix_run(run, [*cross(said="ignored"), *slow, fail_call("b", "m", 7)], contexts=[("b", 5000)])
+
+
+def test_a_size_matrix_is_as_described(validator: Any, tmp_path: Path) -> None:
+    crossed = encode(write_matrix_run(tmp_path / "crossed", cross()))
+    assert crossed["matrix"]["crossovers"][0]["crossings"]
+    validator.validate(crossed)
+    doubtful = encode(write_matrix(tmp_path / "doubtful"))
+    cells = doubtful["matrix"]["curves"][0]["cells"]
+    assert (cells[0]["wall"]["value"], cells[0]["p95"]) == (None, None)
+    assert {code for code, _ in cells[0]["flags"]} >= {"Q", "X", "W"}
+    assert doubtful["matrix"]["curves"][0]["off_curve"]
+    validator.validate(doubtful)
+
+
+@pytest.mark.parametrize(
+    "place", [[], ["settings"], ["curves", 0], ["curves", 0, "cells", 0], ["crossovers", 0], ["curves", 0, "exponent"]]
+)
+def test_a_key_of_a_matrix_without_a_description_is_refused(validator: Any, tmp_path: Path, place: list[Any]) -> None:
+    report = encode(write_matrix_run(tmp_path / "run", cross()))
+    holder = report["matrix"]
+    for step in place:
+        holder = holder[step]
+    holder["unheard_of"] = 1
+    # of null or a matrix it says that it is neither
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate(report)
 
 
 @pytest.mark.parametrize("place", [[], ["suites", 0], ["suites", 0, "traffic"], ["models", 0], ["datasets", 0]])

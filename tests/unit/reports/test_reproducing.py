@@ -2,7 +2,9 @@ import shlex
 from typing import Any
 
 from pytest_lleval.core.gates import parse_comparison, parse_threshold
+from pytest_lleval.core.matrix import MatrixSettings
 from pytest_lleval.core.settings import Allowance, Limit, Settings, parse_model
+from pytest_lleval.core.sizes import parse_sizes
 from pytest_lleval.reports.reproducing import lay_out_command, list_command
 
 
@@ -51,3 +53,14 @@ def test_tests_of_the_user_are_named() -> None:
 def test_a_shell_reads_the_same_words() -> None:
     manifest = describe(Settings(suites=("mmlu",), system_prompt='Don\'t `rm -rf $HOME`;\n"ever"'))
     assert shlex.split(lay_out_command(manifest).replace("\\\n", "")) == list_command(manifest)
+
+
+def test_a_size_matrix_is_asked_for_again() -> None:
+    matrix = MatrixSettings(sizes=parse_sizes("-", "xs,1k"), shared_prefix=True, budget=90.0)
+    settings = Settings(models=(parse_model("-", "local/smollm2-135m", {}),), matrix=matrix)
+    assert list_command(describe(settings))[3:] == [
+        "--lleval-model=local/smollm2-135m",
+        "--lleval-matrix=xs,1k",
+        "--lleval-matrix-prefix=shared",
+        "--lleval-matrix-budget=90",
+    ]
