@@ -85,8 +85,8 @@ def _check_measured(part: Results, allowed: Allowance) -> str:
     if part.missing:
         asked = len(part.samples)
         return (
-            f"{part.missing:,} samples have no record, {asked:,} were scored: the run was interrupted, or only a part of "
-            "it was chosen to run; a gate needs the whole"
+            f"{part.missing:,} samples have no record, {asked:,} were scored: the run was interrupted, or only a part "
+            "of it was chosen to run; a gate needs the whole"
         )
     if not part.samples:
         causes = ", ".join(f"{cause} {count}" for cause, count in sorted(part.unscored.items()))
