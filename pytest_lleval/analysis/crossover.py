@@ -71,8 +71,9 @@ def find_crossover(
 
     The interval of a crossing holds all sizes at which `order_curves` cannot tell the medians apart (the idea of
     Fieller 1954, J. R. Statist. Soc. B 16:175), so that it covers the truth as often as a t-test does, however flat
-    the crossing and however many there are. A crossing is claimed where both orders are shown on its sides, `none`
-    where one order is shown at all sizes; all else is `undecided`.
+    the crossing and however many there are. Where sizes are too few to tell how the curves bend between them, it holds
+    all that may be, and `why` says between which sizes to measure. A crossing is claimed where both orders are shown on
+    its sides, `none` where one order is shown at all sizes; all else is `undecided`.
 
     :param first: cells of one model, at most one a size; times in seconds
     :param second: cells of the other
@@ -101,7 +102,7 @@ def find_crossover(
     return Crossover(
         models=models,
         status=status,
-        why=_explain(status, crossings, unsettled, _name_faster(shown - {0}, models), sizes),
+        why=_explain(status, crossings, unsettled, _name_faster(shown - {0}, models), sizes) + _advise(ordering, sizes),
         crossings=crossings,
         faster=_name_faster(shown, models) if status == "none" else None,
         unsettled=unsettled,
@@ -164,3 +165,13 @@ def _explain(
     if faster is None:
         return f"the models cannot be told apart at any size from {sizes[0]:,} to {sizes[-1]:,} tokens"
     return f"{faster} is faster elsewhere, but {spans} tokens the models cannot be told apart"
+
+
+def _advise(ordering: Ordering, sizes: Sequence[int]) -> str:
+    """Return between which sizes others would tell more, where it is for want of sizes that no order is shown."""
+    tokens = [math.exp(place) for place in ordering.places[ordering.vague].tolist()]
+    if not tokens:
+        return ""
+    low = max((size for size in sizes if size <= tokens[0] * (1 + 1e-9)), default=sizes[0])
+    high = min((size for size in sizes if size >= tokens[-1] * (1 - 1e-9)), default=sizes[-1])
+    return f"; too few sizes tell how the times bend: measure sizes between {low:,} and {high:,} tokens"

@@ -182,10 +182,41 @@ def test_too_few_repeats_are_undecided(n: int) -> None:
     assert found.left_out[0] == f"A 128: {n} repeats have a time, and 3 are needed"
 
 
-def test_two_sizes_are_enough_for_a_straight_line() -> None:
+def test_of_two_sizes_the_crossing_is_where_straight_lines_cross_but_the_interval_holds_bent_ones() -> None:
     first, second = cross_at(1000)
     found = find_crossover(measure("A", first, sizes=(512, 2048)), measure("B", second, sizes=(512, 2048)))
-    assert found.crossings[0].size == pytest.approx(1000, rel=0.01)
+    (crossing,) = found.crossings
+    assert crossing.size == pytest.approx(1000, rel=0.01)
+    assert crossing.high > 1.25 * crossing.low
+    advice = "too few sizes tell how the times bend: measure sizes between 512 and 2,048 tokens"
+    assert found.why == f"B is faster from {crossing.size:,} tokens on; {advice}"
+    assert all(512 < size < 2048 for size in propose_sizes(found, (512, 2048)))
+
+
+KINDS: dict[str, Callable[[float], tuple[Curve, Curve]]] = {
+    "straight and straight": lambda at: ((lambda x: 0.5 * at + x), (lambda x: at * 1.2 + 0.3 * x)),
+    "flat and square": lambda at: ((lambda x: at + 0.3 * x), (lambda x: 0.3 * at + x * x / at)),
+    "power and straight": lambda at: ((lambda x: 2 * at * (x / at) ** 1.4), (lambda x: 1.5 * at + 0.5 * x)),
+}
+LAYOUTS = [
+    (100, 400), (100, 1600), (100, 200, 400), (100, 300, 900), (100, 400, 1600), (100, 200, 400, 800),
+    (100, 300, 900, 2700), (100, 299, 901, 2699), (128, 512, 1024), (100, 1000, 10_000, 100_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sizes", LAYOUTS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_the_sizes_intervals_hold_the_truth(kind: str, sizes: tuple[int, ...]) -> None:
+    """There is so little noise that it is what the curves do between the sizes that counts."""
+    for share in (0.2, 0.35, 0.5, 0.65, 0.8):
+        at = sizes[0] * (sizes[-1] / sizes[0]) ** share
+        cells = (
+            measure(name, curve, sizes=sizes, noise=0.005, n=8)
+            for name, curve in zip("AB", KINDS[kind](at), strict=True)
+        )
+        found = find_crossover(*cells)
+        assert found.status != "none"
+        assert all(one.low <= at <= one.high for one in found.crossings[:1])
 
 
 def test_equal_times_without_any_noise_are_no_error() -> None:
