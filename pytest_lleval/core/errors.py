@@ -30,6 +30,7 @@ __all__ = [
     "CallError",
     "DatasetError",
     "DecidedError",
+    "HostError",
     "LlevalError",
     "RefusedError",
     "RunDirectoryError",
@@ -74,6 +75,10 @@ class SuiteError(LlevalError):
 
 class AttachError(LlevalError):
     """A backend did not prove itself before the run."""
+
+
+class HostError(LlevalError):
+    """A machine of the fleet cannot be reached or used."""
 
 
 class CallError(LlevalError):
