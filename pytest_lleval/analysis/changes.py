@@ -12,9 +12,6 @@ from .relative import compare_quantiles, compare_totals
 
 __all__ = ["Change", "is_comparable", "is_cost", "make_reader", "measure_change"]
 
-#: of the bootstrap of times
-_SEED = 0
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
@@ -84,7 +81,7 @@ def measure_change(
 def _compare_costs(metric: str, new: Sequence[float], base: Sequence[float]) -> Change | None:
     quantile = read_quantile(metric)
     try:
-        found = compare_totals(new, base) if quantile is None else compare_quantiles(new, base, quantile, seed=_SEED)
+        found = compare_totals(new, base) if quantile is None else compare_quantiles(new, base, quantile)
     except ValueError:
         return None
     # a mean is compared by its sum

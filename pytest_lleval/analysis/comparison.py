@@ -12,13 +12,10 @@ from .metrics import METRICS, find_scorer, read_quantile
 from .paired import PairedDifference, compare_paired
 from .power import minimal_difference
 from .relative import RelativeChange, compare_quantiles, compare_totals
-from .tango import PairedRates
 
 __all__ = ["Compared", "compare_results", "pair_samples"]
 
 _ALPHA = 0.05
-#: of the bootstrap of times
-_SEED = 0
 _LIMIT = 10_000_000
 #: half to this power is below the level: fewer samples that fall may do so by chance, even if none rises
 _FEWEST_FALLS = 5
@@ -142,7 +139,7 @@ def _look_ahead(found: PairedDifference, tolerance: float) -> str:
     """Say the smallest loss these samples could show, and how many would decide if what they show is the truth."""
     bound = -found.find_lower_bound(1 - _ALPHA)
     by_error = minimal_difference(found.n, sd=found.n**0.5 * _standard_error(found), alpha=_ALPHA)
-    smallest = max(by_error, bound, _FEWEST_FALLS / found.effective_n)
+    smallest = max(by_error, bound, _FEWEST_FALLS / found.rates.n)
     if smallest > 1:
         return f"these {found.n:,} samples are too few to show any loss"
     said = (
@@ -158,7 +155,7 @@ def _count_needed(found: PairedDifference, tolerance: float) -> int | None:
     """Return how many samples with the same gains and losses decide, by the very tests that did not."""
 
     def decides(times: float) -> bool:
-        rates = PairedRates(found.gain, found.loss, found.effective_n * times, found.freedom)
+        rates = found.rates.scale(times)
         if found.difference < -tolerance:
             return rates.find_p_below(0.0) <= _ALPHA
         return rates.find_p_above(-tolerance) <= _ALPHA
@@ -176,8 +173,8 @@ def _count_needed(found: PairedDifference, tolerance: float) -> int | None:
 
 def _standard_error(found: PairedDifference) -> float:
     """Return the error of the difference, at least that of one sample that differs."""
-    changed = max(found.gain + found.loss, 1 / found.effective_n)
-    return float((max(changed - found.difference**2, 1 / found.effective_n**2) / found.effective_n) ** 0.5)
+    changed = max(found.gain + found.loss, 1 / found.rates.n)
+    return float((max(changed - found.difference**2, 1 / found.rates.n**2) / found.rates.n) ** 0.5)
 
 
 def _compare_costs(
@@ -193,7 +190,7 @@ def _compare_costs(
         return Compared(rule=rule, part=part, problem=f"{rule.metric} cannot be compared: {known}")
     new, base = [one for one, _ in both], [other for _, other in both]
     try:
-        found = compare_totals(new, base) if quantile is None else compare_quantiles(new, base, quantile, seed=_SEED)
+        found = compare_totals(new, base) if quantile is None else compare_quantiles(new, base, quantile)
     except ValueError as error:
         return Compared(rule=rule, part=part, problem=f"{rule.metric} cannot be compared: {error}")
     # a mean is compared by its sum
@@ -228,7 +225,7 @@ def _keep_finite(value: float) -> float | None:
 
 def _look_at_costs(found: RelativeChange, tolerance: float) -> str:
     if not math.isfinite(found.high - found.low):
-        return f"these {found.n:,} samples are too uneven to tell"
+        return f"these {found.n:,} samples are too few or too uneven to tell"
     least = _SHOWN * max(found.high - found.low, 1e-9) / 2
     said = f"these {found.n:,} samples could show a change from {least:.1%} on"
     gap = abs(tolerance - found.change) if found.change <= tolerance else abs(found.change)

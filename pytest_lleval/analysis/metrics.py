@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..core.results import Results, SampleResult
+from .clusters import estimate_groups, estimate_samples
 from .pass_at_k import pass_at_k, pass_hat_k
-from .statistics import Estimate, estimate_clustered, estimate_macro, estimate_mean
+from .statistics import Estimate
 
 __all__ = ["METRICS", "Measure", "find_scorer", "is_metric", "measure_metric", "read_quantile"]
 
@@ -75,26 +76,18 @@ def _measure_scores(samples: Iterable[SampleResult], scorer: int) -> Measure | N
     values = [value for value, _ in scored if value is not None]
     if not values:
         return None
-    return _of_estimate(_estimate_values(values, [cluster for _, cluster in scored]))
-
-
-def _estimate_values(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
-    if not any(clusters):
-        return estimate_mean(values)
-    return estimate_clustered(values, [(name, 0) if name else ("", row) for row, name in enumerate(clusters)])
+    return _of_estimate(estimate_samples(values, [cluster for _, cluster in scored]))
 
 
 def _measure_groups(samples: Iterable[SampleResult]) -> Measure | None:
-    groups: dict[str, list[float]] = {}
-    clustered = False
+    groups: dict[str, list[tuple[float, str]]] = {}
     for found in samples:
         if found.scores and found.scores[0] is not None:
-            groups.setdefault(found.group, []).append(found.scores[0])
-            clustered |= bool(found.cluster)
+            groups.setdefault(found.group, []).append((found.scores[0], found.cluster))
     if not groups:
         return None
-    measure = _of_estimate(estimate_macro([groups[name] for name in sorted(groups)]))
-    return replace(measure, low=None, high=None, method="none: samples come in clusters") if clustered else measure
+    parts = [list(zip(*groups[name], strict=True)) for name in sorted(groups)]
+    return _of_estimate(estimate_groups([part[0] for part in parts], [part[1] for part in parts]))
 
 
 def _measure_passes(metric: str, samples: Iterable[SampleResult]) -> Measure | None:
@@ -107,7 +100,7 @@ def _measure_passes(metric: str, samples: Iterable[SampleResult]) -> Measure | N
     if not scored or k < 1 or min(sample.epochs for sample in scored) < k:
         return None
     values = [estimate(sample.epochs, round((sample.scores[0] or 0) * sample.epochs), k) for sample in scored]
-    return _of_estimate(_estimate_values(values, [sample.cluster for sample in scored]))
+    return _of_estimate(estimate_samples(values, [sample.cluster for sample in scored]))
 
 
 def _of_estimate(found: Estimate) -> Measure:
@@ -130,14 +123,13 @@ def _measure_costs(metric: str, samples: Sequence[SampleResult]) -> Measure | No
 
 
 def _measure_mean(seconds: Sequence[float]) -> Measure:
-    from .statistics import measure_variance
-    from .tails import find_quantile
+    from .times import bound_mean
 
     n, mean = len(seconds), math.fsum(seconds) / len(seconds)
     if n < 2:
         return Measure(value=mean, n=n, low=None, high=None, method="none: one value", is_rate=False)
-    error = find_quantile(0.975, n - 1) * math.sqrt(measure_variance(seconds) / n)
-    return Measure(value=mean, n=n, low=mean - error, high=mean + error, method="t", is_rate=False)
+    low, high = bound_mean(seconds)
+    return Measure(value=mean, n=n, low=low, high=high, method="t, skewed", is_rate=False)
 
 
 def _measure_quantile(seconds: Sequence[float], q: float) -> Measure:

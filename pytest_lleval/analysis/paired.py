@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, field
 
-from .statistics import CONFIDENCE, measure_cluster_variance, measure_variance
+from .effective import DOUBTED, find_effective_n
+from .spread import Spread, measure_spread
+from .statistics import CONFIDENCE
 from .tails import find_quantile
 from .tango import PairedRates
 
-__all__ = ["PairedDifference", "compare_paired", "mcnemar"]
+__all__ = ["PairedDifference", "compare_paired", "mcnemar", "weigh"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,8 +37,8 @@ class PairedDifference:
     loss: float
     #: the number of independent pairs of 0/1 values whose difference would vary as much
     effective_n: float
-    #: degrees of freedom of t; infinite for the normal distribution
-    freedom: float
+    #: what tests are made of
+    rates: PairedRates = field(repr=False, compare=False)
 
     @property
     def p_changed(self) -> float:
@@ -53,7 +54,7 @@ class PairedDifference:
         :param tolerance: a loss, in 0..1
         :raises ValueError: when it is not in 0..1
         """
-        return self._rates.find_p_above(-_check_tolerance(tolerance))
+        return self.rates.find_p_above(-_check_tolerance(tolerance))
 
     def p_equivalent(self, tolerance: float) -> float:
         """Return the p-value of the hypothesis that the truth is a change of the tolerance or more, either way.
@@ -63,18 +64,14 @@ class PairedDifference:
         :param tolerance: a change, in 0..1
         :raises ValueError: when it is not in 0..1
         """
-        return max(self.p_not_worse_than(tolerance), self._rates.find_p_below(tolerance))
+        return max(self.p_not_worse_than(tolerance), self.rates.find_p_below(tolerance))
 
     def find_lower_bound(self, confidence: float = CONFIDENCE) -> float:
         """Return the one-sided lower bound of the truth: the negated least tolerance that is shown to be kept.
 
         :param confidence: of one side, above 0.5, below 1
         """
-        return self._rates.find_lower_bound(find_quantile(confidence, self.freedom))
-
-    @property
-    def _rates(self) -> PairedRates:
-        return PairedRates(self.gain, self.loss, self.effective_n, self.freedom)
+        return self.rates.find_lower_bound(find_quantile(confidence, self.rates.freedom))
 
 
 def compare_paired(
@@ -88,10 +85,10 @@ def compare_paired(
 
     The interval is Tango's score interval (1998, Statistics in Medicine 17:891). Where no value changed by a fraction,
     p-values of a change are those of McNemar's exact test. Otherwise, and with clusters, Tango's score is taken with
-    an effective n from the variance of the differences, cluster-robust if need be, and with t, as is done for one rate
-    (Korn & Graubard 1998, Survey Methodology 24:193); it reaches its level where the bootstrap of few samples does not.
-    Clusters never count as more 0/1 values than they hold (Dean & Pagano 2015, J. Surv. Stat. Methodol. 3:484): a few
-    that look alike do not rule out one that is lost altogether.
+    an effective n from the variance of the differences, cluster-robust if need be, as is done for one rate (see
+    `find_effective_n`), and with at least the variance that goes with the margin (see `PairedRates`). It reaches its
+    level where the bootstrap of few samples does not. Tests, which must not err more often than they say, have t; of
+    clusters as if one more had been seen that is lost altogether, since few that look alike do not rule that out.
 
     :param new: one value a sample, in 0..1
     :param base: the values of the same samples in the same order
@@ -103,9 +100,13 @@ def compare_paired(
     n, better, worse = len(differences), sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     gain, loss = math.fsum(d for d in differences if d > 0) / n, -math.fsum(d for d in differences if d < 0) / n
     whole = clusters is None and all(d in (-1.0, 0.0, 1.0) for d in differences)
-    effective, freedom = (float(n), math.inf) if whole else _find_effective(differences, clusters, gain + loss)
-    rates = PairedRates(gain, loss, effective, freedom)
-    low, high = rates.find_limits(find_quantile(0.5 + confidence / 2, freedom))
+    shown = rates = PairedRates(gain, loss, float(n))
+    if not whole:
+        spread = measure_spread(differences, clusters)
+        if clusters is not None and spread.count < 2:
+            raise ValueError("one cluster tells nothing of how clusters differ: at least 2 are needed")
+        shown, rates = weigh(gain, loss, spread, n)
+    low, high = shown.find_limits(find_quantile(0.5 + confidence / 2))
     return PairedDifference(
         n=n,
         difference=gain - loss,
@@ -119,8 +120,8 @@ def compare_paired(
         p_better=mcnemar(better, worse) if whole else rates.find_p_above(0.0),
         gain=gain,
         loss=loss,
-        effective_n=effective,
-        freedom=freedom,
+        effective_n=shown.n,
+        rates=rates,
     )
 
 
@@ -142,22 +143,23 @@ def mcnemar(more: int, fewer: int) -> float:
     return float(bdtrc(more - 1, more + fewer, 0.5))
 
 
-def _find_effective(
-    differences: Sequence[float], clusters: Sequence[Hashable] | None, changed: float
-) -> tuple[float, float]:
-    """Return the effective n and the degrees of freedom."""
-    n = len(differences)
-    if clusters is None:
-        units, error = n, measure_variance(differences) / n if n > 1 else 0.0
-    else:
-        error, units = measure_cluster_variance(differences, clusters)
-        if units < 2:
-            raise ValueError("one cluster tells nothing of how clusters differ: at least 2 are needed")
-    # one partial value has no variance: as one 0/1 value
-    freedom = units - 1 if units > 1 else math.inf
-    possible = changed - fmean(differences) ** 2
-    found = possible / error if error and possible > 0 else float(units)
-    return (found if clusters is None else min(found, n)), freedom
+def weigh(gain: float, loss: float, spread: Spread, n: int) -> tuple[PairedRates, PairedRates]:
+    """Return partial or clustered gains and losses with their effective n: for an interval, and for tests.
+
+    :param gain: the mean rise over all samples, in 0..1
+    :param loss: the mean fall
+    :param spread: of the differences
+    :param n: how many samples there are, more than the spread's units where these are clusters
+    """
+    possible, clustered = max(0.0, gain + loss - (gain - loss) ** 2), spread.count < n
+
+    def make(freedom: float, number: float) -> PairedRates:
+        return PairedRates(gain, loss, number, freedom=freedom, tilt=(number * spread.error, number * spread.slope))
+
+    shown = find_effective_n(possible, spread.error, spread.units, n if clustered else math.inf)
+    tested = find_effective_n(possible, spread.error, spread.units, added=DOUBTED) if clustered else shown
+    # one partial value has no variance: it is taken as one 0/1 value
+    return make(math.inf, shown), make(spread.count - 1 if spread.count > 1 else math.inf, tested)
 
 
 def _subtract(new: Sequence[float], base: Sequence[float]) -> list[float]:

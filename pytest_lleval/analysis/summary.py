@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..core.records import Record
+from .clusters import estimate_groups, estimate_samples
 from .components import find_best_split, measure_components
-from .statistics import Estimate, estimate_clustered, estimate_macro, estimate_mean
+from .statistics import Estimate
 from .tally import CACHED, DECIDED, FRESH, UNANSWERED, Tally, tally_records
 
 if TYPE_CHECKING:
@@ -120,8 +122,8 @@ def _summarise(part: Tally, names: Sequence[str], available: int | None) -> Suit
         not_run=not_run,
         metrics=tuple(found for scorer in part.scorers for found in _measure(part, scorer, names)),
         groups=tuple(
-            GroupSummary(group=group, estimate=estimate_mean(values))
-            for group, values in (_group_values(part, primary).items() if primary else ())
+            GroupSummary(group=group, estimate=estimate_samples(values, clusters))
+            for group, (values, clusters) in (_read_groups(part, primary).items() if primary else ())
         ),
         epochs=_summarise_epochs(part, primary, available) if primary else None,
         traffic=_measure_traffic([part]),
@@ -156,27 +158,22 @@ def _count_causes(part: Tally) -> dict[str, int]:
 
 
 def _measure(part: Tally, scorer: str, names: Sequence[str]) -> Iterator[Metric]:
-    groups = _group_values(part, scorer)
-    yield Metric(name="accuracy", scorer=scorer, estimate=_estimate(part, scorer))
+    groups = _read_groups(part, scorer).values()
+    values, clusters = [found for found, _ in groups], [found for _, found in groups]
+    every = estimate_samples(list(chain(*values)), list(chain(*clusters)))
+    yield Metric(name="accuracy", scorer=scorer, estimate=every)
     if "macro_accuracy" in names and len(groups) > 1:
-        yield Metric(name="macro_accuracy", scorer=scorer, estimate=estimate_macro(list(groups.values())))
+        yield Metric(name="macro_accuracy", scorer=scorer, estimate=estimate_groups(values, clusters))
 
 
-def _estimate(part: Tally, scorer: str) -> Estimate:
-    """Estimate the mean over samples, which depend on each other where they are of one cluster."""
-    found = part.means(scorer)
-    values = found["value"].tolist()
-    names = [part.name("cluster", int(code)) for code in found["cluster"]]
-    if not any(names):
-        return estimate_mean(values)
-    return estimate_clustered(values, [(name, 0) if name else ("", row) for row, name in enumerate(names)])
-
-
-def _group_values(part: Tally, scorer: str) -> dict[str, list[float]]:
-    """Return one value a sample, the mean over its epochs, by group."""
-    groups: dict[str, list[float]] = {}
-    for group, value in zip(part.means(scorer)["group"], part.means(scorer)["value"], strict=True):
-        groups.setdefault(part.name("group", int(group)), []).append(float(value))
+def _read_groups(part: Tally, scorer: str) -> dict[str, tuple[list[float], list[str]]]:
+    """Return one value a sample, the mean over its epochs, and the names of their clusters, by group."""
+    groups: dict[str, tuple[list[float], list[str]]] = {}
+    means = part.means(scorer)
+    for group, cluster, value in zip(means["group"], means["cluster"], means["value"], strict=True):
+        values, clusters = groups.setdefault(part.name("group", int(group)), ([], []))
+        values.append(float(value))
+        clusters.append(part.name("cluster", int(cluster)))
     return dict(sorted(groups.items()))
 
 

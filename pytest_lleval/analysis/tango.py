@@ -19,19 +19,32 @@ class PairedRates:
 
     Tango 1998, Statistics in Medicine 17:891. The score compares the difference with a margin by the variance that is
     likeliest if the margin is the true difference, in closed form. For partial values and clusters `gain` and `loss`
-    are the mean rise and fall and `n` an effective number, by which the variance is that of the values; the quantile is
-    then that of t.
+    are the mean rise and fall and `n` an effective number, by which the variance is that of the values. Losses that are
+    rare and large, such as whole clusters, make both the mean and the variance too small where there happen to be few,
+    so that too much is ruled out (Johnson 1978, J. Am. Stat. Assoc. 73:536). `tilt` is what the variance must be then.
 
     :param gain: the share of samples that rose, or by how much they rose in the mean, in 0..1
     :param loss: the same of those that fell; both together at most 1
     :param n: the number of samples, or an effective one, above 0
-    :param freedom: degrees of freedom of t; the normal distribution without end of it
+    :param freedom: degrees of freedom of t in tests; the normal distribution without end of it
+    :param tilt: n times the variance of the difference, and by how much that is larger for each unit of the margin
+        above the difference; the variance is at least that
     """
 
-    __slots__ = ("_freedom", "_gain", "_loss", "_n")
+    __slots__ = ("_gain", "_loss", "_tilt", "freedom", "n")
 
-    def __init__(self, gain: float, loss: float, n: float, freedom: float = math.inf) -> None:
-        self._gain, self._loss, self._n, self._freedom = gain, loss, n, freedom
+    def __init__(
+        self, gain: float, loss: float, n: float, *, freedom: float = math.inf, tilt: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        self._gain, self._loss, self._tilt = gain, loss, tilt
+        self.n, self.freedom = n, freedom
+
+    def scale(self, times: float) -> PairedRates:
+        """Return what so many times as many samples show that change as these did.
+
+        :param times: above 0
+        """
+        return PairedRates(self._gain, self._loss, self.n * times, freedom=self.freedom, tilt=self._tilt)
 
     def score(self, margin: float, correction: float = 0.0) -> float:
         """Return the standardised distance of the difference from a margin; infinite where nothing may vary.
@@ -40,10 +53,10 @@ class PairedRates:
         :param correction: how many samples less the distance is, of whichever sign
         """
         distance = self._gain - self._loss - margin
-        lessened = max(0.0, abs(distance) - correction / self._n)
+        lessened = max(0.0, abs(distance) - correction / self.n)
         if not lessened:
             return 0.0
-        variance = self._constrain(margin) / self._n
+        variance = self._constrain(margin) / self.n
         return math.copysign(lessened / math.sqrt(variance) if variance > 0 else math.inf, distance)
 
     def find_limits(self, quantile: float, correction: float = 0.0) -> tuple[float, float]:
@@ -63,14 +76,14 @@ class PairedRates:
 
         :param margin: in -1..1
         """
-        return find_tail(self.score(margin, _CORRECTION), self._freedom)
+        return find_tail(self.score(margin, _CORRECTION), self.freedom)
 
     def find_p_below(self, margin: float) -> float:
         """Return the one-sided p-value of the hypothesis that the true difference is at least a margin.
 
         :param margin: in -1..1
         """
-        return find_tail(-self.score(margin, _CORRECTION), self._freedom)
+        return find_tail(-self.score(margin, _CORRECTION), self.freedom)
 
     def find_lower_bound(self, quantile: float) -> float:
         """Return the least margin that `find_p_above` does not reject.
@@ -84,7 +97,8 @@ class PairedRates:
         gain, loss = self._gain, self._loss
         linear = margin * (2 - gain + loss) - gain - loss
         root = math.sqrt(max(0.0, linear**2 + 8 * loss * margin * (1 - margin)))
-        return max(0.0, (root - linear) / 2 + margin * (1 - margin))
+        tilted = self._tilt[0] + self._tilt[1] * (margin - self._gain + self._loss)
+        return max(0.0, (root - linear) / 2 + margin * (1 - margin), tilted)
 
     def _search(self, inside: float, outside: float, quantile: float, correction: float) -> float:
         if abs(self.score(outside, correction)) <= quantile:

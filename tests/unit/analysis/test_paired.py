@@ -66,7 +66,7 @@ def test_fewer_clusters_than_samples_widen_the_interval():
     alone = compare_paired(new, base)
     found = compare_paired(new, base, clusters=[index // 5 for index in range(100)])
     assert found.low < alone.low < alone.high < found.high
-    assert (found.freedom, found.method) == (19, "Tango, clustered")
+    assert (found.rates.freedom, found.method) == (19, "Tango, clustered")
     assert found.p_better > alone.p_better
 
 
@@ -177,3 +177,18 @@ def test_one_cluster_and_impossible_tolerances_are_errors():
         compare_paired([1.0], [1.0]).p_not_worse_than(-0.1)
     with pytest.raises(ValueError, match="-1 and 3"):
         mcnemar(-1, 3)
+
+
+def test_losses_that_are_rare_and_large_leave_doubt_of_more():
+    """Of 100 clusters 5 are lost altogether, and in the others as much rises as falls: the lower limit is farther."""
+    new, base = [1.0, 0.0, 1.0, 1.0, 1.0] * 95 + [0.0] * 25, [0.0, 1.0, 1.0, 1.0, 1.0] * 95 + [1.0] * 25
+    found = compare_paired(new, base, clusters=[index // 5 for index in range(500)])
+    assert found.difference - found.low > 1.3 * (found.high - found.difference)
+
+
+def test_many_clusters_whose_differences_do_not_go_together_count_as_more_values_than_they_hold():
+    """Means of three epochs vary less than right and wrong answers do."""
+    rng = np.random.default_rng(3)
+    new, base = (rng.binomial(3, 0.5, 3000) / 3 for _ in range(2))
+    found = compare_paired(new.tolist(), base.tolist(), clusters=[index // 5 for index in range(3000)])
+    assert found.effective_n > 3000

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap, ttest_rel
+from scipy.stats import ttest_rel
 
 from pytest_lleval.analysis.relative import compare_quantiles, compare_totals
 
@@ -69,32 +69,35 @@ def test_a_base_of_which_nothing_is_known_gives_no_upper_limit():
     assert (found.low, found.high) == (-1, np.inf)
 
 
-def test_quantiles_agree_with_scipys_bootstrap():
+@pytest.mark.parametrize("q", [0.5, 0.9])
+def test_the_error_of_a_ratio_of_quantiles_is_what_repeated_runs_show(q):
+    """Of 300 runs of 200 samples the logarithms of the ratio vary as much as each run says of itself."""
+    found = [compare_quantiles(*make_times(200, seed=seed), q) for seed in range(300)]
+    seen = np.std([np.log1p(one.change) for one in found])
+    assert np.median([one.distribution.error for one in found]) == pytest.approx(seen, rel=0.15)
+
+
+def test_samples_that_go_together_tell_more_of_a_ratio():
     new, base = make_times(200)
-
-    def measure(one, other, axis):
-        return np.median(one, axis=axis) / np.median(other, axis=axis) - 1
-
-    expected = bootstrap(
-        (new, base), measure, paired=True, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
-    ).confidence_interval
-    found = compare_quantiles(new, base, 0.5, seed=1)
-    assert (found.low, found.high) == (
-        pytest.approx(expected.low, abs=0.02),
-        pytest.approx(expected.high, abs=0.02),
-    )
+    assert compare_quantiles(new, base, 0.5).high < compare_quantiles(new, base[::-1], 0.5).high
 
 
-def test_equal_seeds_give_equal_limits():
-    new, base = make_times(50)
-    found = compare_quantiles(new, base, 0.9, seed=7)
-    assert found == compare_quantiles(new, base, 0.9, seed=7)
-    assert found.low != compare_quantiles(new, base, 0.9, seed=8).low
+def test_a_quantile_that_hardly_a_sample_is_beyond_has_no_limits():
+    found = compare_quantiles(*make_times(20), 0.95)
+    assert (found.low, found.high) == (-1, np.inf)
+    assert np.isfinite(compare_quantiles(*make_times(30), 0.95).high)
+
+
+def test_times_that_are_all_alike_are_no_doubt():
+    found = compare_quantiles([2.0] * 30, [1.0] * 30, 0.5)
+    assert (found.low, found.high, found.p_more) == (1, 1, 0)
+    alike = compare_quantiles([2.0] * 30, [2.0] * 30, 0.5)
+    assert (alike.change, alike.p_more, alike.p_less) == (0, 0.5, 0.5)
 
 
 def test_a_gate_tells_slower_from_no_slower():
     new, base = make_times(400, slower=1.5)
-    slower, alike = compare_quantiles(new, base, 0.5, seed=1), compare_quantiles(base, base, 0.5, seed=1)
+    slower, alike = compare_quantiles(new, base, 0.5), compare_quantiles(base, base, 0.5)
     assert slower.p_more < 0.01
     assert slower.p_not_more_than(0.1) > 0.9
     assert alike.p_not_more_than(0.1) < 0.01
@@ -102,7 +105,7 @@ def test_a_gate_tells_slower_from_no_slower():
 
 
 def test_limits_of_quantiles_are_where_p_values_are_the_level():
-    found = compare_quantiles(*make_times(100), 0.5, seed=3)
+    found = compare_quantiles(*make_times(100), 0.5)
     assert found.p_not_more_than(max(0.0, found.find_upper_bound(0.95))) == pytest.approx(0.05, abs=0.01)
 
 
@@ -120,13 +123,13 @@ def test_what_cannot_be_compared_is_an_error(new, base, message):
     with pytest.raises(ValueError, match=message):
         compare_totals(new, base)
     with pytest.raises(ValueError, match=message):
-        compare_quantiles(new, base, 0.5, seed=1)
+        compare_quantiles(new, base, 0.5)
 
 
 def test_impossible_quantiles_and_tolerances_are_errors():
     with pytest.raises(ValueError, match="1 is not a quantile"):
-        compare_quantiles([1.0, 2.0], [1.0, 2.0], 1, seed=1)
+        compare_quantiles([1.0, 2.0], [1.0, 2.0], 1)
     with pytest.raises(ValueError, match="a quantile that is 0"):
-        compare_quantiles([0.0, 0.0, 2.0], [1.0, 2.0, 1.0], 0.1, seed=1)
+        compare_quantiles([0.0, 0.0, 2.0], [1.0, 2.0, 1.0], 0.1)
     with pytest.raises(ValueError, match=r"a tolerance of -0\.1"):
         compare_totals([1.0, 2.0], [1.0, 2.0]).p_not_more_than(-0.1)

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
-from scipy.stats import t
+from scipy.stats import norm
 
+from pytest_lleval.analysis.effective import find_effective_n
 from pytest_lleval.analysis.statistics import (
     estimate_clustered,
     estimate_macro,
     estimate_mean,
     estimate_rate,
-    measure_cluster_variance,
 )
 
 
-def bound(rate: float, n: float, freedom: float) -> tuple[float, float]:
+def bound(rate: float, n: float) -> tuple[float, float]:
     """Wilson's limits from their definition: where the score equals the quantile."""
-    quantile = t.ppf(0.975, freedom)
+    quantile = norm.ppf(0.975)
 
     def score(truth: float) -> float:
         return float(abs(rate - truth) - quantile * np.sqrt(truth * (1 - truth) / n))
@@ -65,8 +65,7 @@ def test_a_rate_of_nothing_is_an_error() -> None:
 def test_partial_values_get_wilsons_interval_with_the_n_their_variance_is_worth() -> None:
     values = [0.0, 0.5, 1.0, 0.5] * 25
     estimate = estimate_mean(values)
-    effective = 0.25 / (np.var(values, ddof=1) / 100)
-    low, high = bound(0.5, effective, freedom=99)
+    low, high = bound(0.5, find_effective_n(0.25, np.var(values, ddof=1) / 100, 100))
     assert estimate.method == "Wilson, effective n"
     assert (estimate.low, estimate.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
 
@@ -80,11 +79,9 @@ def test_partial_values_tell_more_than_as_many_right_and_wrong_ones() -> None:
 
 def test_partial_values_that_are_all_alike_tell_as_much_as_right_and_wrong_ones() -> None:
     """Nothing is known of how they vary: a third of three epochs each time is no certainty."""
-    estimate = estimate_mean([1 / 3] * 30)
-    rate = estimate_rate(10, 30)
+    estimate, rate = estimate_mean([1 / 3] * 30), estimate_rate(10, 30)
     assert estimate.value == pytest.approx(1 / 3)
-    assert rate.low is not None
-    assert 0.9 < (estimate.low or 0) / rate.low < 1
+    assert (estimate.low, estimate.high) == (pytest.approx(rate.low), pytest.approx(rate.high))
 
 
 VALUES = st.lists(st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]), min_size=2, max_size=30)
@@ -118,26 +115,6 @@ def test_the_mean_of_nothing_is_an_error() -> None:
         estimate_macro([[1.0], []])
 
 
-def test_the_cluster_robust_variance_agrees_with_statsmodels() -> None:
-    """Of clusters of one size, CR2 is what others call CR1 with G / (G - 1)."""
-    regression = pytest.importorskip("statsmodels.api")
-    rng = np.random.default_rng(3)
-    values, clusters = rng.random(60).round(1), np.repeat(np.arange(12), 5)
-    fit = regression.OLS(values, np.ones(60)).fit(
-        cov_type="cluster", cov_kwds={"groups": clusters, "use_correction": False}
-    )
-    variance, count = measure_cluster_variance(values.tolist(), clusters.tolist())
-    assert variance == pytest.approx(fit.bse[0] ** 2 * 12 / 11)
-    assert count == 12
-
-
-def test_the_cluster_robust_variance_is_unbiased_for_clusters_of_many_sizes() -> None:
-    rng = np.random.default_rng(4)
-    clusters = np.repeat(np.arange(8), [1, 2, 3, 4, 5, 6, 7, 12]).tolist()
-    found = [measure_cluster_variance(rng.standard_normal(40).tolist(), clusters)[0] for _ in range(4000)]
-    assert np.mean(found) == pytest.approx(1 / 40, rel=0.04)
-
-
 def test_clusters_of_one_are_no_clusters() -> None:
     values = [0.0, 1.0, 1.0, 0.0, 1.0]
     assert estimate_clustered(values, "abcde") == estimate_mean(values)
@@ -162,8 +139,20 @@ def test_a_clustered_mean_lies_within_its_interval_whatever_the_order(values: li
 
 def test_clusters_that_are_all_right_count_as_one_value_each() -> None:
     estimate = estimate_clustered([1.0] * 50, [index // 5 for index in range(50)])
-    rate = estimate_rate(10, 10)
-    assert (estimate.low or 0) < (rate.low or 0) < (estimate_rate(50, 50).low or 0)
+    assert estimate.low == pytest.approx(estimate_rate(10, 10).low)
+
+
+def test_clusters_whose_values_are_all_alike_count_as_one_value_each() -> None:
+    estimate = estimate_clustered([float(index % 20 < 5) for index in range(80)], [index // 5 for index in range(80)])
+    rate = estimate_rate(4, 16)
+    assert (estimate.low, estimate.high) == (pytest.approx(rate.low), pytest.approx(rate.high))
+
+
+def test_a_cluster_that_hardly_differs_from_others_leaves_doubt() -> None:
+    """One hit among 80 clusters says little of how hits cluster: they count less than as many single values."""
+    values = [1.0] + [0.0] * 399
+    estimate = estimate_clustered(values, [index // 5 for index in range(400)])
+    assert (estimate_rate(1, 400).high or 0) * 1.2 < (estimate.high or 0) < (estimate_rate(1, 80).high or 0)
 
 
 def test_one_cluster_has_no_interval() -> None:
@@ -179,9 +168,34 @@ def test_every_value_needs_a_cluster() -> None:
 def test_macro_accuracy_weighs_groups_alike() -> None:
     estimate = estimate_macro([[1.0, 1.0, 1.0, 0.0], [0.0, 0.0]])
     assert estimate.value == pytest.approx(0.375)
-    effective = 0.375 * 0.625 / ((0.25 / 4 + 0) / 4)
-    low, high = bound(0.375, effective, freedom=4)
+    # sums of squares of 0.75 and 0, and as if one more value had been seen in each that varies as all do: 0.75 / 4
+    error = ((0.75 + 0.1875) / 16 + 0.1875 / 4) / 4
+    low, high = bound(0.375, 0.375 * 0.625 / error)
     assert (estimate.low, estimate.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+
+
+def test_a_macro_mean_of_one_group_in_clusters_is_the_mean_in_clusters() -> None:
+    values, clusters = [1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0], "aabbbcc"
+    macro, plain = estimate_macro([values], [clusters]), estimate_clustered(values, clusters)
+    assert (macro.low, macro.high) == (pytest.approx(plain.low), pytest.approx(plain.high))
+    assert macro.method == "Wilson, stratified, clustered"
+
+
+def test_clusters_widen_the_macro_interval_whether_they_are_in_one_group_or_go_through_all() -> None:
+    groups = [[1.0] * 5 + [0.0] * 5, [0.0] * 5 + [1.0] * 5] * 2
+    alone = estimate_macro(groups)
+    inside = estimate_macro(groups, [[(number, row // 5) for row in range(10)] for number in range(4)])
+    through = estimate_macro([[1.0, 0.0] * 5] * 4, [list(range(10))] * 4)
+    assert all(
+        (found.high or 0) - (found.low or 0) > (alone.high or 0) - (alone.low or 0) for found in (inside, through)
+    )
+
+
+def test_a_group_of_one_cluster_has_no_interval_and_every_value_needs_a_label() -> None:
+    estimate = estimate_macro([[1.0, 0.0], [1.0, 0.0]], ["ab", "cc"])
+    assert (estimate.low, estimate.method) == (None, "none: a group has one cluster")
+    with pytest.raises(ValueError, match="2 values and 1 cluster labels"):
+        estimate_macro([[1.0, 0.0]], ["a"])
 
 
 def test_groups_that_are_all_right_have_an_interval_all_the_same() -> None:

@@ -89,3 +89,16 @@ def test_the_lower_bound_is_where_the_p_value_is_the_level(table):
     assert bound <= rates.find_limits(norm.ppf(0.95))[0]
     if bound > -1:
         assert rates.find_p_above(bound) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_a_tilt_widens_the_side_where_the_variance_grows_and_never_narrows_the_other():
+    plain, tilted = (PairedRates(0.05, 0.1, 100, tilt=tilt) for tilt in ((0.0, 0.0), (0.15, -0.6)))
+    assert tilted.find_limits(1.96)[0] < plain.find_limits(1.96)[0]
+    assert tilted.find_limits(1.96)[1] == pytest.approx(plain.find_limits(1.96)[1])
+
+
+def test_more_samples_that_change_alike_show_smaller_differences():
+    rates = PairedRates(0.05, 0.1, 100, freedom=19, tilt=(0.2, -0.6))
+    assert rates.scale(4.0).n == 400
+    assert rates.scale(4.0).find_p_below(0.0) < rates.find_p_below(0.0)
+    assert rates.scale(1.0).find_limits(1.96) == rates.find_limits(1.96)
