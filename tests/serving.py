@@ -8,7 +8,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -44,7 +44,9 @@ class Fault:
     :param patch: keys laid over the JSON of the normal answer
     :param delay: seconds before anything is sent
     :param close: close the connection without an answer
-    :param truncate: promise the whole body, send half, close
+    :param truncate: promise the whole body, send half, close; of a stream: leave out its last events
+    :param cut: of a stream: close the connection in its middle
+    :param event: of a stream: a JSON value sent in its middle, as the last event
     """
 
     status: int = 200
@@ -55,10 +57,15 @@ class Fault:
     delay: float = 0.0
     close: bool = False
     truncate: bool = False
+    cut: bool = False
+    event: object = None
 
 
 #: what is asked before a run of whoever is to be a model
 _PROBE = re.compile(r"number: (\d{4})", re.IGNORECASE)
+
+#: the event before which a damaged stream ends: both protocols have begun to tell the answer
+_MIDDLE = 4
 
 Script = Callable[[SeenRequest], Fault | None]
 
@@ -339,34 +346,72 @@ class _Handler(BaseHTTPRequestHandler):
             return
         status, content = self._compose(owner, request, fault)
         if owner.pace is not None and status == 200 and (body or {}).get("stream"):
-            self._stream(json.loads(content), *owner.pace(request), truncate=fault.truncate)
+            first, gap = owner.pace(request)
+            answer = json.loads(content)
+            send = self._stream_message if answer.get("type") == "message" else self._stream_chat
+            self._stream(send(answer, first, gap), fault)
             return
         self._send(status, content, fault)
 
-    def _stream(self, answer: dict[str, Any], first: float, gap: float, *, truncate: bool) -> None:
-        """Send a chat answer word by word, as server-sent events in chunks."""
-        lines = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked", "", ""]
+    def _stream(self, events: Iterator[bytes], fault: Fault) -> None:
+        """Send server-sent events in chunks."""
+        lines = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked"]
+        lines += ["Connection: close", "", ""] if self.close_connection else ["", ""]
         self.wfile.write("\r\n".join(lines).encode())
+        damaged = fault.truncate or fault.cut or fault.event is not None
+        self.close_connection = self.close_connection or damaged
+        for number, event in enumerate(events):
+            if damaged and number == _MIDDLE:
+                break
+            self._send_chunk(event)
+        if fault.event is not None:
+            self._send_chunk(b"event: error\ndata: " + json.dumps(fault.event).encode() + b"\n\n")
+        if not fault.cut:
+            self._send_chunk(b"")
+
+    def _send_chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def _say_slowly(self, text: str, first: float, gap: float) -> Iterator[str]:
+        self.server.owner.pause(first)
+        for number, word in enumerate(_split(text)):
+            if number:
+                self.server.owner.pause(gap)
+            yield word
+
+    def _stream_chat(self, answer: dict[str, Any], first: float, gap: float) -> Iterator[bytes]:
+        """Make the events of a chat answer, word by word."""
         choice = answer["choices"][0]
         base = {name: answer[name] for name in ("id", "created", "model", "system_fingerprint")}
 
-        def send(delta: dict[str, Any], reason: str | None = None, **further: Any) -> None:
+        def tell(delta: dict[str, Any], reason: str | None = None, **further: Any) -> bytes:
             choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
-            event = f"data: {json.dumps({**base, 'choices': choices, **further})}\n\n".encode()
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+            return f"data: {json.dumps({**base, 'choices': choices, **further})}\n\n".encode()
 
-        self.server.owner.pause(first)
-        for number, word in enumerate(_split(choice["message"]["content"])):
-            if number:
-                self.server.owner.pause(gap)
-            send({"content": word})
-        if truncate:
-            self.close_connection = True
-            self.wfile.write(b"0\r\n\r\n")
-            return
-        send({}, choice["finish_reason"])
-        send({}, usage=answer["usage"])
-        self.wfile.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+        for word in self._say_slowly(choice["message"]["content"], first, gap):
+            yield tell({"content": word})
+        yield tell({}, choice["finish_reason"])
+        yield tell({}, usage=answer["usage"])
+        yield b"data: [DONE]\n\n"
+
+    def _stream_message(self, answer: dict[str, Any], first: float, gap: float) -> Iterator[bytes]:
+        """Make the events of a message of Anthropic's protocol, word by word."""
+
+        def tell(kind: str, **fields: Any) -> bytes:
+            return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+        said = answer["usage"].pop("output_tokens")
+        begun = {**answer, "content": [], "stop_reason": None, "usage": {**answer["usage"], "output_tokens": 1}}
+        yield tell("message_start", message=begun)
+        yield tell("ping")
+        for index, block in enumerate(answer["content"]):
+            yield tell("content_block_start", index=index, content_block={"type": "text", "text": ""})
+            for word in self._say_slowly(block["text"], first, gap):
+                yield tell("content_block_delta", index=index, delta={"type": "text_delta", "text": word})
+            yield tell("content_block_stop", index=index)
+        ended = {name: answer[name] for name in ("stop_reason", "stop_sequence")}
+        yield tell("message_delta", delta=ended, usage={"output_tokens": said})
+        yield tell("message_stop")
 
     def _compose(self, owner: ModelServer, request: SeenRequest, fault: Fault) -> tuple[int, bytes]:
         status, content = owner.compose(request)

@@ -13,10 +13,12 @@ from ..core.errors import RefusedError
 from ..core.records import Completion, Disclosure, Request, StopReason, Usage
 from ..core.settings import ModelSpec
 from .failures import Failure, shorten_text
-from .official import OfficialCalls, OfficialWire
+from .messages import join_message
+from .official import OfficialCalls, OfficialWire, find_transport_error
 from .options import require_official
 from .ratelimits import read_hold
 from .remote import RemoteProvider, read_count, read_string
+from .streaming import Streamed
 from .tracing import trace_request
 from .wire import CONNECT_SECONDS, Reply, Wire
 
@@ -64,10 +66,26 @@ class AnthropicProvider(RemoteProvider):
         listing = client.with_options(timeout=CONNECT_SECONDS).models.with_raw_response.list
         calls = OfficialCalls(
             posts={_MESSAGES: client.messages.with_raw_response.create},
+            streams={_MESSAGES: client.messages.with_streaming_response.create},
             list_models=partial(listing, limit=1000),
-            errors=(APIError,),
+            errors=(APIError, find_transport_error(DefaultAsyncHttpxClient)),
         )
-        return OfficialWire(client, calls, (self._api_key,))
+        return OfficialWire(client, calls, (self._api_key,), close_streams=self._closes_streams)
+
+    async def stream(self, request: Request, extra: Mapping[str, Any]) -> Completion:
+        """Answer one chat request in pieces; a server that cannot do that answers in one.
+
+        :param request: a chat request
+        :param extra: further parameters to send
+        :raises RefusedError: when the model declined
+        :raises CallError: when the attempt failed, saying whether another may succeed
+        """
+        message = self._build_message(request)
+        asked = {**message, "stream": True, "extra_body": {**message["extra_body"], **extra}}
+        return self._read_stream(await self._use_wire().post(_MESSAGES, asked), request, extra)
+
+    def _join(self, reply: Reply) -> Streamed:
+        return join_message(reply)
 
     def _refuse_probe(self, probe: Request) -> str | None:
         if probe.kind == "completion":

@@ -50,8 +50,6 @@ class LocalProvider(OpenAIProvider):
     idle_seconds = 2.0
     # The server is on this machine: a proxy set in the environment must not be asked.
     trust_env = False
-    # Else the next request would go into a connection that is closed (llama.cpp of October 2026).
-    drops_streams = True
     has_strange_template = False
 
     def __init__(self, spec: ModelSpec, connection: Mapping[str, str]) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from .failures import Failure, read_exception
-from .tracing import watch_call
+from .tracing import CallTrace, watch_call
 from .wire import Reply
 
-__all__ = ["OfficialCalls", "OfficialWire"]
+__all__ = ["OfficialCalls", "OfficialWire", "find_transport_error"]
 
 _Call = Callable[..., Awaitable[Any]]
+_StreamingCall = Callable[..., AbstractAsyncContextManager[Any]]
+_Arrivals = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +25,13 @@ class OfficialCalls:
     """The methods of an official client that send requests and return raw responses.
 
     :param posts: by path
+    :param streams: likewise, for answers that come in pieces
     :param list_models: takes no arguments
-    :param errors: what they raise when a call fails
+    :param errors: what they, and what reads a stream, raise when a call fails
     """
 
     posts: Mapping[str, _Call]
+    streams: Mapping[str, _StreamingCall]
     list_models: _Call
     errors: tuple[type[Exception], ...]
 
@@ -35,29 +42,36 @@ class OfficialWire:
     :param client: with `trace_request` hooked in
     :param calls: its methods
     :param secrets: keys that must not appear in messages
+    :param close_streams: whether a connection is used for nothing else after an answer that came in pieces
     """
 
-    def __init__(self, client: Any, calls: OfficialCalls, secrets: Iterable[str]) -> None:
+    def __init__(
+        self, client: Any, calls: OfficialCalls, secrets: Iterable[str], *, close_streams: bool = False
+    ) -> None:
         self._client = client
         self._calls = calls
         self._secrets = tuple(secrets)
+        self._headers = {"Connection": "close"} if close_streams else {}
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Reply | Failure:
-        """Post `body` as JSON to `path` below the base URL."""
-        return await self._send(self._calls.posts[path], body)
+        """Post `body` as JSON to `path` below the base URL; the key ``extra_body`` holds further parameters."""
+        if not body.get("stream"):
+            return await self._send(lambda _: _read_whole(self._calls.posts[path](**body)))
+        streaming = self._calls.streams[path]
+        return await self._send(lambda trace: _read_pieces(streaming(**body, extra_headers=self._headers), trace))
 
     async def get_models(self) -> Reply | Failure:
         """Ask for the list of models."""
-        return await self._send(self._calls.list_models, {})
+        return await self._send(lambda _: _read_whole(self._calls.list_models()))
 
     async def aclose(self) -> None:
         """Release connections."""
         await self._client.close()
 
-    async def _send(self, call: _Call, arguments: Mapping[str, Any]) -> Reply | Failure:
+    async def _send(self, call: Callable[[CallTrace], Awaitable[tuple[Any, bytes, _Arrivals]]]) -> Reply | Failure:
         with watch_call() as trace:
             try:
-                response = (await call(**arguments)).http_response
+                response, content, arrivals = await call(trace)
             except UnicodeEncodeError as error:
                 # text with lone surrogates is known only when the client builds the body
                 return Failure(message=f"the request is no JSON in UTF-8: {error}", sent=False)
@@ -68,11 +82,41 @@ class OfficialWire:
                 response = getattr(error, "response", None)
                 if response is None:
                     return read_exception(error, secrets=self._secrets)
+                content, arrivals = response.content, ()
             return Reply(
                 status=response.status_code,
-                content=response.content,
+                content=content,
                 headers=response.headers,
                 timing=trace.read_timing(),
                 sent=trace.sent,
                 opened=trace.opened,
+                arrivals=arrivals,
             )
+
+
+def find_transport_error(http_client: type) -> type[Exception]:
+    """Return what all errors of an official client's transport are: it is one of httpx, or of httpx2.
+
+    :param http_client: the class the official client makes its transport of
+    """
+    library = next(base for base in http_client.__mro__ if base.__name__ == "AsyncClient").__module__.partition(".")[0]
+    found: type[Exception] = importlib.import_module(library).HTTPError
+    return found
+
+
+async def _read_whole(call: Awaitable[Any]) -> tuple[Any, bytes, _Arrivals]:
+    response = (await call).http_response
+    return response, response.content, ()
+
+
+async def _read_pieces(call: AbstractAsyncContextManager[Any], trace: CallTrace) -> tuple[Any, bytes, _Arrivals]:
+    """Read a response piece by piece, and note how much of it had come after how many seconds."""
+    chunks: list[bytes] = []
+    arrivals: list[tuple[int, float]] = []
+    size = 0
+    async with call as found:
+        async for chunk in found.http_response.aiter_bytes():
+            size += len(chunk)
+            chunks.append(chunk)
+            arrivals.append((size, time.perf_counter() - trace.started))
+        return found.http_response, b"".join(chunks), tuple(arrivals)

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 from ..core.errors import CallError, RefusedError
 from ..core.records import Completion, Request, StopReason, Timing, TokenLogprob, Usage
 from ..core.settings import ModelSpec
-from .failures import Failure, read_error_body, read_status, shorten_text
+from .failures import Failure, shorten_text
 from .options import read_client
 from .ratelimits import read_hold
 from .remote import RemoteProvider, read_count, read_string
-from .sent import trace_reply
-from .streaming import forgive_extra, is_stream, join_events
+from .streaming import Streamed, join_events
 from .wire import CONNECT_SECONDS, Reply, Wire
 
 __all__ = ["OpenAIProvider", "read_logprobs"]
@@ -57,8 +56,6 @@ class OpenAIProvider(RemoteProvider):
     idle_seconds: ClassVar[float] = 4.0
     #: whether the proxies of the environment are asked
     trust_env: ClassVar[bool] = True
-    #: whether the server drops a connection after an answer that came in pieces, without saying so
-    drops_streams: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -87,14 +84,14 @@ class OpenAIProvider(RemoteProvider):
             timeout=self._timeout,
             idle=self.idle_seconds,
             trust_env=self.trust_env,
-            close_streams=self.drops_streams,
+            close_streams=self._closes_streams,
         )
         return LightWire(options)
 
     def _open_official(self) -> Wire:
         from openai import DEFAULT_CONNECTION_LIMITS, APIError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
-        from .official import OfficialCalls, OfficialWire
+        from .official import OfficialCalls, OfficialWire, find_transport_error
         from .tracing import trace_request
 
         timeout = Timeout(self._timeout, connect=CONNECT_SECONDS)
@@ -117,46 +114,28 @@ class OpenAIProvider(RemoteProvider):
                 _CHAT: client.chat.completions.with_raw_response.create,
                 _COMPLETION: client.completions.with_raw_response.create,
             },
+            streams={_CHAT: client.chat.completions.with_streaming_response.create},
             list_models=client.with_options(timeout=CONNECT_SECONDS).models.with_raw_response.list,
-            errors=(APIError,),
+            errors=(APIError, find_transport_error(DefaultAsyncHttpxClient)),
         )
-        return OfficialWire(client, calls, (self._api_key,))
+        return OfficialWire(client, calls, (self._api_key,), close_streams=self._closes_streams)
 
     async def stream(self, request: Request, extra: Mapping[str, Any]) -> Completion:
-        """Answer one chat request in pieces; a server or client that cannot do that answers in one.
+        """Answer one chat request in pieces; a server that cannot do that answers in one.
 
         :param request: a chat request
         :param extra: further parameters to send, e.g. ``{"cache_prompt": False}``
         :raises RefusedError: when the model or its filter declined
         :raises CallError: when the attempt failed, saying whether another may succeed
         """
-        if self._client_kind == "official":
-            # which hands out an answer only when it is whole
-            return await self.complete(request)
-        asked = {"stream": True, "stream_options": {"include_usage": True}, **extra}
-        reply = await self._post_chat(self._use_wire(), request, asked)
-        if isinstance(reply, Failure):
-            raise reply.as_error(self.place)
-        if not 200 <= reply.status < 300:
-            raise read_status(reply.status, reply.content, reply.headers, (self._api_key,)).as_error(self.place)
-        body, timing = self._join(reply)
-        if body.get("error"):
-            raise read_error_body(body, reply.headers, (self._api_key,)).as_error(self.place)
-        completion = self._read(body, request, reply)
-        return replace(completion, timing=timing, trace=forgive_extra(trace_reply(request, reply, body), asked))
+        asked = {"stream": True, "stream_options": {"include_usage": True}}
+        # the official client has no arguments for what only some servers take
+        further = {"extra_body": dict(extra)} if self._client_kind == "official" else extra
+        reply = await self._post_chat(self._use_wire(), request, {**asked, **further})
+        return self._read_stream(reply, request, {**asked, **extra})
 
-    def _join(self, reply: Reply) -> tuple[Mapping[str, Any], Timing]:
-        """Return the body of an answer that may have come in pieces, and when they came."""
-        if not is_stream(reply):
-            return self._parse(reply), reply.timing
-        try:
-            streamed = join_events(reply)
-        except (AttributeError, RecursionError, TypeError, ValueError):
-            raise self._broken(f"the stream is not of this protocol: {self._quote(reply.content)}") from None
-        if not streamed.whole:
-            raise self._broken(f"the stream broke off: {self._quote(reply.content[-300:])}")
-        timing = replace(reply.timing, first_token=streamed.first_token, last_token=streamed.last_token)
-        return streamed.body, timing
+    def _join(self, reply: Reply) -> Streamed:
+        return join_events(reply)
 
     def _refuse_probe(self, probe: Request) -> str | None:  # noqa: ARG002 - this protocol carries every kind
         return None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from typing import Literal
+from urllib.parse import urlsplit
 
 from ..core.errors import UsageError
 from ..core.settings import ModelSpec
+from .failures import redact_secrets
 
 __all__ = [
     "DEFAULT_RETRIES",
     "ClientKind",
+    "check_url",
     "read_client",
     "read_max_retries",
     "read_number",
@@ -86,3 +89,23 @@ def require_official(spec: ModelSpec) -> None:
 
 def _name_table(spec: ModelSpec) -> str:
     return f"[tool.pytest_lleval.models.{spec.alias or spec.name}]"
+
+
+def check_url(url: str, spec: ModelSpec, variable: str) -> str:
+    """Return the base URL of a server.
+
+    :param variable: of the environment, which may have named it
+    :raises UsageError: when it is none
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.query
+    except ValueError:
+        usable = False
+    if not usable:
+        source = "its base URL" if spec.base_url else variable
+        shown = redact_secrets(url.partition("?")[0])
+        raise UsageError(
+            f"{spec.name}: {source} {shown!r} is no address such as http://127.0.0.1:8000/v1, without a query"
+        )
+    return url

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from ..core.errors import AttachError, CallError, UsageError
+from ..core.errors import AttachError, CallError
 from ..core.records import BackendIdentity, Completion, Disclosure, Request
 from ..core.settings import ModelSpec
 from .canary import add_system, describe_answer, is_proof, renew_probe
@@ -19,10 +19,11 @@ from .counting import count_request, count_text
 from .failures import Failure, clean_url, read_error_body, read_status, redact_secrets, shorten_text
 from .identity import Listing, check_listed, check_served, find_mock
 from .network import measure_round_trip
-from .options import read_seconds
+from .options import check_url, read_seconds
 from .probing import Target, explain_probe
 from .retrying import make_retrying
 from .sent import trace_reply
+from .streaming import Streamed, forgive_extra, is_stream
 from .wire import Reply, Wire
 
 __all__ = ["Answer", "RemoteProvider", "read_count", "read_string"]
@@ -74,7 +75,7 @@ class RemoteProvider(ABC):
     ) -> None:
         chosen = base_url or spec.base_url or os.environ.get(self.url_variable, "").strip()
         self._spec = spec
-        self._base_url = _check_url(chosen or self.default_url, spec, self.url_variable)
+        self._base_url = check_url(chosen or self.default_url, spec, self.url_variable)
         self._api_key = (api_key or os.environ.get(self.key_variable, "")).strip() or (
             _PLACEHOLDER_KEY if chosen else ""
         )
@@ -96,6 +97,15 @@ class RemoteProvider(ABC):
             return self._spec.name.replace(self._spec.base_url, clean_url(self._spec.base_url))
         return self._spec.name
 
+    @property
+    def _closes_streams(self) -> bool:
+        """Whether each answer in pieces has a connection of its own.
+
+        llama.cpp drops the connection after one, without saying so, and a request that follows at once fails. It and
+        its like answer without TLS, where a connection costs no more than a round trip.
+        """
+        return urlsplit(self._base_url).scheme == "http"
+
     @abstractmethod
     def _open_wire(self) -> Wire:
         """Return what sends the requests; called on the event loop."""
@@ -109,6 +119,13 @@ class RemoteProvider(ABC):
         """Read the body of a successful answer.
 
         :raises CallError: when it is no answer
+        """
+
+    @abstractmethod
+    def _join(self, reply: Reply) -> Streamed:
+        """Put the events of a stream together.
+
+        :raises AttributeError, TypeError, ValueError: when they are not of this protocol
         """
 
     @abstractmethod
@@ -193,6 +210,35 @@ class RemoteProvider(ABC):
             return read_error_body(body, reply.headers, (self._api_key,))
         completion = replace(self._read(body, request, reply), trace=trace_reply(request, reply, body))
         return Answer(completion=completion, headers=reply.headers)
+
+    def _read_stream(self, reply: Reply | Failure, request: Request, asked: Mapping[str, Any]) -> Completion:
+        """Read an answer that may have come in pieces.
+
+        :param asked: what was sent beside the request's own parameters
+        :raises RefusedError, CallError: as `complete`
+        """
+        if isinstance(reply, Failure):
+            raise reply.as_error(self.place)
+        if not 200 <= reply.status < 300:
+            raise read_status(reply.status, reply.content, reply.headers, (self._api_key,)).as_error(self.place)
+        if is_stream(reply):
+            body, reply = self._put_together(reply)
+        else:
+            body = self._parse(reply)
+        if body.get("error"):
+            raise read_error_body(body, reply.headers, (self._api_key,)).as_error(self.place)
+        trace = forgive_extra(trace_reply(request, reply, body), asked)
+        return replace(self._read(body, request, reply), trace=trace)
+
+    def _put_together(self, reply: Reply) -> tuple[Mapping[str, Any], Reply]:
+        try:
+            streamed = self._join(reply)
+        except (AttributeError, RecursionError, TypeError, ValueError):
+            raise self._broken(f"the stream is not of this protocol: {self._quote(reply.content)}") from None
+        if not streamed.whole:
+            raise self._broken(f"the stream broke off: {self._quote(reply.content[-300:])}")
+        timing = replace(reply.timing, first_token=streamed.first_token, last_token=streamed.last_token)
+        return streamed.body, replace(reply, timing=timing)
 
     def _parse(self, reply: Reply) -> Mapping[str, Any]:
         """Read the body of a successful answer as a JSON object."""
@@ -334,21 +380,6 @@ class RemoteProvider(ABC):
                 evidence={"omit": sorted(self._omitted)},
             ),
         )
-
-
-def _check_url(url: str, spec: ModelSpec, variable: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.query
-    except ValueError:
-        usable = False
-    if not usable:
-        source = "its base URL" if spec.base_url else variable
-        shown = redact_secrets(url.partition("?")[0])
-        raise UsageError(
-            f"{spec.name}: {source} {shown!r} is no address such as http://127.0.0.1:8000/v1, without a query"
-        )
-    return url
 
 
 def read_string(value: object) -> str | None:

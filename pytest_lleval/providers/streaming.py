@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.records import Trace
 from .wire import Reply
 
-__all__ = ["Streamed", "forgive_extra", "is_stream", "join_events"]
+__all__ = ["Streamed", "forgive_extra", "is_stream", "join_events", "parse_event", "read_events"]
 
 _LAST = b"[DONE]"
 #: what reasoning models think is written by the token too
@@ -52,11 +52,11 @@ def join_events(reply: Reply) -> Streamed:
     moments: list[float] = []
     reason: object = None
     ended = False
-    for moment, data in _read_events(reply.content, reply.arrivals):
+    for moment, data in read_events(reply):
         if data == _LAST:
             ended = True
             break
-        event = _read_event(data)
+        event = parse_event(data)
         if event.get("error"):
             return Streamed(body=event, first_token=None, last_token=None, whole=True)
         body |= {name: event[name] for name in _ALIKE if event.get(name) is not None}
@@ -71,19 +71,24 @@ def join_events(reply: Reply) -> Streamed:
     return Streamed(body=body, first_token=first, last_token=last, whole=ended or reason is not None)
 
 
-def _read_event(data: bytes) -> dict[str, Any]:
+def parse_event(data: bytes) -> dict[str, Any]:
+    """Read the data of an event as a JSON object.
+
+    :raises TypeError, ValueError: when it is none
+    """
     event = json.loads(data)
     if not isinstance(event, dict):
         raise TypeError(f"an event is no JSON object: {data!r:.100}")
     return event
 
 
-def _read_events(content: bytes, arrivals: Sequence[tuple[int, float]]) -> Iterator[tuple[float | None, bytes]]:
-    """Yield the data of each event with the moment at which its last byte had come."""
+def read_events(reply: Reply) -> Iterator[tuple[float | None, bytes]]:
+    """Yield the data of each event with the moment at which its last byte had come; None where nobody took it."""
+    arrivals = reply.arrivals
     ends = [size for size, _ in arrivals]
     place = 0
-    # events of one data line each, as every server of this protocol sends them
-    for line in content.splitlines(keepends=True):
+    # events of one data line each, as every server of these protocols sends them
+    for line in reply.content.splitlines(keepends=True):
         place += len(line)
         if line.startswith(b"data:"):
             index = bisect_left(ends, place)
