@@ -21,7 +21,10 @@ def feed_benchmark(item: pytest.Item, cell: CellView) -> None:
     :param cell: with times
     """
     session = getattr(item.config, "_benchmarksession", None)
-    if session is None or session.disabled or session.skip or not cell.seconds:
+    option = item.config.option
+    # beside workers it disables itself; a cell never runs beside one
+    off = option.benchmark_disable and not option.benchmark_enable
+    if session is None or off or session.skip or not cell.seconds:
         return
     # without types, and not always there
     parts: Any = importlib.import_module("pytest_benchmark.fixture")

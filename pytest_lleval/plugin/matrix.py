@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,7 @@ from ..core.matrix import MATRIX
 from ..execution.matrix_cells import MatrixCell, plan_cells
 from ..reports.escaping import escape_text
 from .collection import UnscoredError
+from .hostnames import names_hosts
 from .options import runs_suites_alone
 from .state import find_session
 
@@ -32,8 +33,8 @@ class MatrixItem(pytest.Item):
     def __init__(self, *, cell: MatrixCell, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cell = cell
-        if self.config.pluginmanager.hasplugin("pytest-benchmark"):
-            # which knows its items by the fixture they ask for
+        if self.config.pluginmanager.hasplugin("pytest-benchmark") and not is_spread(self.config):
+            # which knows its items by the fixture they ask for; beside workers it would warn that it measures nothing
             self.fixturenames = ["benchmark"]
 
     def runtest(self) -> None:
@@ -112,6 +113,11 @@ def _pick_cells(cells: Sequence[MatrixCell], chosen: Sequence[str]) -> Iterator[
         raise UsageError(f"not found: {name!r} names no cell of the matrix; `--collect-only -q` lists them")
 
 
+def is_spread(config: pytest.Config) -> bool:
+    """Tell whether a process is a worker of xdist's, or has some."""
+    return hasattr(config, "workerinput") or getattr(config.option, "dist", "no") != "no"
+
+
 def put_last(items: list[pytest.Item]) -> None:
     """Put the cells behind everything else, which is over then and takes nothing of their machine."""
     items.sort(key=lambda item: isinstance(item, MatrixItem))
@@ -126,30 +132,34 @@ class MatrixSession:
     def __init__(self, run: RunSession) -> None:
         self._run = run
         self._alone = ""
+        self._selected = 0
         self._view: MatrixView | None = None
+
+    def select(self, node_ids: Iterable[str]) -> None:
+        """Hear which items will run."""
+        self._selected = sum(node_id.startswith(f"{MATRIX}::") for node_id in node_ids)
 
     @property
     def is_measured(self) -> bool:
-        """Whether any cell has a time."""
-        return self._view is not None and self._view.is_measured
+        """Whether any cell has a time, unless none was selected."""
+        return self._view.is_measured if self._view is not None else not self._selected
 
-    def keep_alone(self) -> None:
-        """Hear that xdist is there, before it starts workers.
+    @property
+    def missing(self) -> int:
+        """How many cells were selected of a matrix that was not begun."""
+        return self._selected if self._view is None else 0
 
-        :raises pytest.UsageError: when these would have anything else to run
-        """
+    def keep_alone(self) -> bool:
+        """Hear that xdist is there, before it starts workers; return whether these would have nothing to do."""
         config = self._run.config
-        if not config.option.tx and not config.option.numprocesses:
-            return
+        if self._run.is_worker or not (config.option.tx or config.option.numprocesses or names_hosts(config)):
+            return False
         typed = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
-        others = [argument for argument in typed if not argument.startswith(f"{MATRIX}::")]
-        if self._run.settings.suites or others or not runs_suites_alone(config):
-            what = ", ".join([*self._run.settings.suites, *others]) or "tests"
-            raise pytest.UsageError(
-                f"--lleval-matrix: its cells never share the machine with other cases, and -n would run {what} beside "
-                "them; run them apart, or without -n"
-            )
-        self._alone = "the cells ran in one process and one at a time: workers (-n) would take the machine from them"
+        others = any(not argument.startswith(f"{MATRIX}::") for argument in typed)
+        alone = not (self._run.settings.suites or others) and runs_suites_alone(config)
+        when = "" if alone else "after everything else, "
+        self._alone = f"the cells ran {when}in one process and one at a time: workers would take the machine from them"
+        return alone
 
     def measure_cell(self, item: MatrixItem) -> CellView:
         """Return what was measured of a cell, measuring all selected ones the first time."""
