@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..core.matrix import MATRIX
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..providers.counting import APPROXIMATION
 from .evidence import Evidence, RunEvidence, warn
@@ -179,7 +180,9 @@ def _find_pattern(rows: Evidence, side: _Side) -> tuple[str, dict[str, Any]] | N
         rate = find_rate(reported, rows[column][known], own, words=unit == "words")
         if rate is not None:
             return f"follow its {unit}: one of {rate:.3g} each", {"unit": unit, "rate": rate}
-    if step := find_step(reported, own):
+    # prompts of the size matrix were made to have round numbers of tokens
+    free = ~_find_fitted(rows)[known] if side.name == "prompt" else np.ones(len(own), dtype=bool)
+    if step := find_step(reported[free], own[free]):
         return f"come in steps of {step:,}: they are rounded, or multiplied", {"step": step}
     came = (rows["started"] + np.nan_to_num(rows["queued"]) + rows["total"])[known]
     if find_running_sum(reported, came, own):
@@ -187,6 +190,12 @@ def _find_pattern(rows: Evidence, side: _Side) -> tuple[str, dict[str, Any]] | N
     if side.name == "answer" and find_prompt_inside(reported, rows["input_tokens"][known], own):
         return "have those of its prompts in them", {"reported": float(reported.sum()), "own": float(own.sum())}
     return None
+
+
+def _find_fitted(rows: Evidence) -> Any:
+    """Return a mask of the rows whose prompts were fitted to a number of tokens."""
+    suites = rows.words["suite"]
+    return rows["suite"] == (suites.index(MATRIX) if MATRIX in suites else -1)
 
 
 def _compare_counts(rows: Evidence, side: _Side, name: str, tokenizer: str) -> Iterator[Disclosure]:

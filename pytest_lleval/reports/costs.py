@@ -1,11 +1,11 @@
-"""What a suite's answers cost, in words."""
+"""What answers cost, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..analysis.summary import SuiteSummary
+from ..analysis.summary import Traffic
 from ..core.errors import UsageError
 from ..core.records import Usage
 from ..core.settings import ModelSpec
@@ -16,16 +16,16 @@ __all__ = ["tell_cost"]
 _CENT = 0.01
 
 
-def tell_cost(summary: SuiteSummary, manifest: Mapping[str, Any]) -> str:
+def tell_cost(model: str, traffic: Traffic, manifest: Mapping[str, Any]) -> str:
     """Return what was paid, as far as it is known; it is about so much, since discounts are not.
 
-    :param summary: of a suite and model
+    :param model: who was asked
+    :param traffic: with it
     :param manifest: of the run
     """
-    price = _find_price(summary.model, manifest)
+    price = _find_price(model, manifest)
     if price is None:
         return "price not known"
-    traffic = summary.traffic
     cost = price.weigh(Usage(input_tokens=traffic.input_tokens, output_tokens=traffic.output_tokens))
     if 0 < cost < _CENT:
         return "less than $0.01"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from ..analysis.crossover import Crossover, find_crossover
 from ..analysis.curves import measure_curve, read_cells
 from ..analysis.offcurve import OffCurve, flag_cells
 from ..analysis.scaling import Exponent, fit_exponent, list_exponents
+from ..analysis.summary import Traffic, measure_traffic
 from ..core.matrix import MatrixSettings
 from ..core.records import Record
 from ..core.sizes import PromptSize
@@ -39,6 +40,8 @@ class CurveView:
     exponent: Exponent | None
     steps: tuple[Exponent, ...]
     off_curve: tuple[OffCurve, ...]
+    #: of all calls, warm-ups included
+    traffic: Traffic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +111,8 @@ def read_matrix(manifest: Mapping[str, Any], records: Iterable[Record]) -> Matri
             )
             for size in sizes
         ]
-        curves.append(_make_curve(model, label, cells))
+        asked_of_it = chain.from_iterable(found for (name, _), found in calls.items() if name == model)
+        curves.append(_make_curve(label, cells, measure_traffic(asked_of_it)))
     ended = described.get("ended")
     return MatrixView(
         sizes=sizes,
@@ -148,7 +152,7 @@ def take_times(cells: Iterable[CellView]) -> list[CellTimes]:
     ]
 
 
-def _make_curve(model: str, label: str, cells: Sequence[CellView]) -> CurveView:
+def _make_curve(label: str, cells: Sequence[CellView], traffic: Traffic) -> CurveView:
     times = take_times(cells)
     exponent: Exponent | None = None
     steps: tuple[Exponent, ...] = ()
@@ -158,7 +162,15 @@ def _make_curve(model: str, label: str, cells: Sequence[CellView]) -> CurveView:
     off = flag_cells(times) if times else ()
     by_size = {one.size: one for one in off}
     flagged = [cell.with_flag("O", by_size[cell.tokens].message) if cell.tokens in by_size else cell for cell in cells]
-    return CurveView(model=model, label=label, cells=tuple(flagged), exponent=exponent, steps=steps, off_curve=off)
+    return CurveView(
+        model=cells[0].model,
+        label=label,
+        cells=tuple(flagged),
+        exponent=exponent,
+        steps=steps,
+        off_curve=off,
+        traffic=traffic,
+    )
 
 
 def _find_crossovers(curves: Sequence[CurveView]) -> Iterable[Crossover]:

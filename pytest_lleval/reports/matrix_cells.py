@@ -9,6 +9,7 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 from ..analysis.cells import CellTimes, MedianInterval, bound_median, summarise_cell
+from ..analysis.statistics import CONFIDENCE
 from ..core.matrix import MatrixSettings
 from ..core.records import Completion, Record
 from ..core.sizes import PromptSize
@@ -26,7 +27,7 @@ class CellFlag(NamedTuple):
     """Something that makes a cell's numbers doubtful: a factor of the trust layer, or a letter of the matrix' own.
 
     Q: answers that do not come from the prompt, C: cached prompts, O: off its curve, S: short answers, X: calls that
-    failed, W: an interval wider than wanted.
+    failed, W: an interval wider than wanted, or less sure than 95 %.
     """
 
     code: str
@@ -170,7 +171,11 @@ def _find_flags(cell: CellView, measured: Sequence[Record], asked: MatrixSetting
     if cell.timeouts or cell.errors:
         last = next(record.error for record in reversed(measured) if record.completion is None)
         yield CellFlag("X", f"{cell.timeouts + cell.errors} of {len(measured)} calls failed, the last by: {last}")
-    if cell.wall is not None and cell.wall.ratio > asked.target:
+    if cell.wall is not None and cell.wall.confidence < CONFIDENCE:
+        count, sure = answered + cell.timeouts, f"{100 * cell.wall.confidence:.0f} %"
+        few = f"{count} calls enclose the median with {sure}, not 95 %" if count > 1 else "one call has no interval"
+        yield CellFlag("W", few)
+    elif cell.wall is not None and cell.wall.ratio > asked.target:
         yield CellFlag("W", f"the median may be {100 * cell.wall.ratio:.0f} % off")
 
 

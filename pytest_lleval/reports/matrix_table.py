@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
+from ..analysis.summary import Traffic
 from .matrix import CurveView, MatrixView
 from .matrix_cells import CellView
 from .matrix_plot import LEAST_WIDTH, draw_curves
@@ -19,6 +20,7 @@ from .matrix_words import (
     show_right,
     show_state,
 )
+from .progress import format_duration
 from .quantities import format_number, format_seconds
 from .textlines import Line
 
@@ -50,6 +52,8 @@ def render_matrix(view: MatrixView, width: int = 0) -> Iterator[Line]:
         for text in say_crossover(view, crossover):
             yield Line(f"crossing {text}", {"bold": True})
     yield from _render_flags(view)
+    for curve in view.curves:
+        yield Line(f"traffic  {_shorten(curve.label)}: {_tell_traffic(curve.traffic)}")
     if width >= LEAST_WIDTH:
         for text in draw_curves(view, width):
             yield Line(text)
@@ -107,6 +111,13 @@ def _show_first(cell: CellView) -> str:
 def _show_each(cell: CellView) -> str:
     rate = f"; {format_number(cell.output_rate)}/s" if cell.output_rate else ""
     return show_interval(cell.per_token) + rate
+
+
+def _tell_traffic(traffic: Traffic) -> str:
+    return (
+        f"{traffic.requests:,} requests, tokens in {traffic.input_tokens:,}, out {traffic.output_tokens:,}, in "
+        f"{format_duration(traffic.span)}"
+    )
 
 
 def _find_crossed(view: MatrixView) -> frozenset[int]:

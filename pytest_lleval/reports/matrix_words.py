@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..analysis.statistics import CONFIDENCE
 from .quantities import format_seconds, format_share
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def describe_matrix(view: MatrixView) -> str:
     models = f"{len(view.curves)} {'model' if len(view.curves) == 1 else 'models'}"
     repeats = [len(cell.seconds) for curve in view.curves for cell in curve.cells if cell.seconds]
     span = f"{min(repeats)} to {max(repeats)}" if repeats and min(repeats) < max(repeats) else f"{max(repeats or [0])}"
-    return f"{models} at {sizes}, {view.settings.output} tokens of answer, {span} measured calls a cell"
+    calls = "call" if span == "1" else "calls"
+    return f"{models} at {sizes}, {view.settings.output} tokens of answer, {span} measured {calls} a cell"
 
 
 def say_matrix(view: MatrixView) -> str:
@@ -120,12 +122,19 @@ def name_size(name: str, tokens: int) -> str:
 
 
 def show_interval(found: MedianInterval | None) -> str:
-    """Return a median and how far off it may be; a dash where it was not measured."""
+    """Return a median and how far off it may be; a dash where it was not measured.
+
+    Where there are too few values for 95 %, the confidence that there is stands behind it.
+    """
     if found is None:
         return "-"
     if not math.isfinite(found.value):
         return format_seconds(found.value)
-    return f"{format_seconds(found.value)} ±{format_share(found.ratio)}"
+    if found.confidence == 0:
+        # of one value, which is all there is
+        return f"{format_seconds(found.value)} ±?"
+    surely = "" if found.confidence >= CONFIDENCE else f" ({100 * found.confidence:.0f} %)"
+    return f"{format_seconds(found.value)} ±{format_share(found.ratio)}{surely}"
 
 
 def show_right(cell: CellView) -> str:

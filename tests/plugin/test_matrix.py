@@ -80,6 +80,19 @@ def test_each_cell_has_its_numbers(run, pytester):
     assert "S" in {flag.code for flag in cells[0].flags}
 
 
+def test_a_model_of_anthropics_protocol_has_a_first_token(pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    with serve_model(0.05, 0.0, gap=0.01) as server:
+        words = ("--lleval-matrix=200", *QUICK, f"--lleval-model=anthropic/m@{server.url}")
+        done = pytester.runpytest_inprocess("-p", "lleval", "-p", "no:cacheprovider", *words)
+    done.assert_outcomes(passed=1)
+    cell = read_view(pytester).curves[0].cells[0]
+    assert cell.first_token.value >= 0.05
+    assert cell.wall.value > cell.first_token.value
+    assert cell.output_tokens == 3
+    assert "not measured" not in done.stdout.str()
+
+
 def test_answers_that_do_not_come_from_the_prompt_are_flagged(run, pytester):
     with serve_model(0.001, 0.0, answer="Paris") as server:
         done = run("200", *QUICK, m=server)
@@ -167,7 +180,6 @@ def test_k_and_node_ids_choose_cells_before_any_is_measured(run, pytester):
         (("--lleval-matrix=xs", "--lleval-matrix-target=0"), "--lleval-matrix-target: '0' is not a share above 0"),
         (("--lleval-matrix=xs", "--lleval-resume"), "times of two sessions are no matrix"),
         (("--lleval-suite=x.py", "--lleval-matrix-refine"), "--lleval-matrix-refine is about the size matrix"),
-        (("--lleval-matrix=xs", "-n2", "test_x.py"), "run test_x.py beside them; run them apart"),
     ],
 )
 def test_what_cannot_be_measured_as_written_is_refused(pytester, monkeypatch, words, said):

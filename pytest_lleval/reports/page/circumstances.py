@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...analysis.summary import SuiteSummary
+from ...analysis.summary import Traffic
+from ...core.matrix import MATRIX
+from ...core.records import BackendIdentity
 from ..costs import tell_cost
 from ..progress import format_duration
 from ..reproducing import lay_out_command
@@ -20,39 +22,51 @@ _MACHINE = ("system", "machine", "cpu", "cpus_usable", "memory_bytes", "containe
 def render_traffic(view: RunView, manifest: Mapping[str, Any]) -> Markup:
     """Return what was sent, and what it cost."""
     head = ("suite and model", "requests#", "retried#", "from cache#", "tokens in#", "tokens out#", "per s#", "cost#")
-    rows = [_list_traffic(summary, manifest) for summary in view.suites]
+    rows = [
+        _list_traffic(
+            f"{summary.suite} on {summary.model}", summary.traffic, tell_cost(summary.model, summary.traffic, manifest)
+        )
+        for summary in view.suites
+    ]
+    for curve in view.matrix.curves if view.matrix is not None else ():
+        cost = tell_cost(curve.model, curve.traffic, manifest)
+        rows.append(_list_traffic(f"{MATRIX} on {curve.label}", curve.traffic, cost))
     time = f"{format_duration(view.wall)} of wall clock, start-up included; {view.cpu:.1f} s of processor time."
     listed = table("Tokens and cost", head, rows) if rows else Markup()
     return join([listed, element("p", time, class_="fact")])
 
 
-def _list_traffic(summary: SuiteSummary, manifest: Mapping[str, Any]) -> list[str]:
-    traffic = summary.traffic
+def _list_traffic(title: str, traffic: Traffic, cost: str) -> list[str]:
     total = traffic.input_tokens + traffic.output_tokens
     without = f" ({traffic.without_usage:,} not reported)" if traffic.without_usage else ""
     return [
-        f"{summary.suite} on {summary.model}",
+        title,
         f"{traffic.requests:,}",
         f"{traffic.retried:,}",
         f"{traffic.cache_hits:,}",
         f"{traffic.input_tokens:,}{without}",
         f"{traffic.output_tokens:,}",
         f"{total / traffic.span:,.1f}" if traffic.span > 0 else "not known",
-        tell_cost(summary, manifest),
+        cost,
     ]
 
 
-def render_machines(manifest: Mapping[str, Any]) -> Markup:
-    """Return the machines that took part, workers that are alike on one line."""
+def render_machines(manifest: Mapping[str, Any], events: Sequence[str] = ()) -> Markup:
+    """Return the machines that took part, workers that are alike on one line, and what became of hosts.
+
+    :param events: a sentence each
+    """
     alike: dict[tuple[str, ...], list[str]] = {}
     for number, session in enumerate(manifest["sessions"], start=1):
         for worker, seen in session.get("workers", {}).items():
-            name = worker if len(manifest["sessions"]) == 1 else f"{worker} of session {number}"
+            place = f"{worker} on {seen['host']}" if seen.get("host") else worker
+            name = place if len(manifest["sessions"]) == 1 else f"{place} of session {number}"
             alike.setdefault(_list_machine(seen.get("fingerprint", {})), []).append(name)
     if not alike and manifest["environment"]:
         alike[_list_machine(manifest["environment"])] = ["main"]
     head = ("workers", "system", "processor", "memory", "Python")
-    return table("Machines", head, ([", ".join(names), *facts] for facts, names in alike.items()))
+    found = table("Machines", head, ([", ".join(names), *facts] for facts, names in alike.items()))
+    return join([found, element("ul", *(element("li", text) for text in events))]) if events else found
 
 
 def _list_machine(seen: Mapping[str, Any]) -> tuple[str, ...]:
@@ -74,12 +88,29 @@ def render_origin(view: RunView, manifest: Mapping[str, Any]) -> Markup:
     return join([element("pre", element("code", command), class_="command", tabindex="0"), element("dl", *facts)])
 
 
+def _describe_model(identity: BackendIdentity) -> Markup:
+    """Return who answers, in a line, and below it what else is known of it."""
+    named = (f"served as {identity.served_model}", identity.kind, identity.url, identity.server)
+    facts = {"fingerprint": identity.fingerprint, "context": identity.context_tokens, **identity.details}
+    # a file's digest may be its fingerprint
+    known = {
+        name: _tell(value)
+        for name, value in facts.items()
+        if isinstance(value, (str, int)) and not (name == "digest" and str(value) in str(identity.fingerprint))
+    }
+    listed = [element("li", name.replace("_", " "), " ", element("b", value), " ") for name, value in known.items()]
+    return join([element("p", ", ".join(part for part in named if part)), element("ul", *listed, class_="facts")])
+
+
+def _tell(value: str | int) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:,}"
+
+
 def _list_facts(view: RunView, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for identity in view.identities:
-        parts = [f"served as {identity.served_model}", identity.kind, identity.url, identity.server]
-        parts += [f"fingerprint {identity.fingerprint}" if identity.fingerprint else None]
-        parts += [f"{name} {value}" for name, value in identity.details.items() if isinstance(value, (str, int))]
-        yield f"model {identity.spec}", ", ".join(str(part) for part in parts if part)
+        yield f"model {identity.spec}", _describe_model(identity)
     for suite in view.datasets:
         parameters = ", ".join(f"{name}={value}" for name, value in suite["parameters"].items())
         yield (

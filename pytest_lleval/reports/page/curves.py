@@ -177,6 +177,8 @@ def _tell(cell: CellView) -> str:
     wall = cell.wall
     if wall is None:
         return cell.state
+    if len(cell.seconds) == 1:
+        return f"{show_interval(wall)}, one call"
     limits = f"{format_seconds(wall.low)} to {format_seconds(wall.high)}"
     return f"{show_interval(wall)}, {100 * wall.confidence:.0f} % interval {limits}, {len(cell.seconds)} calls"
 

@@ -13,7 +13,7 @@ __all__ = ["Markup", "element", "join", "table"]
 _UNSEEN = {ord(sign): f"\\u{ord(sign):04x}" for sign in "\u061c\u200b\u200e\u200f\ufeff"}
 #: elements without content; in drawings they must be closed, elsewhere they may be
 _LONG = 16
-_VOID = ("input", "rect", "circle")
+_VOID = ("circle", "input", "rect", "wbr")
 
 
 class Markup(str):

@@ -104,7 +104,7 @@ def _render_after(view: RunView, manifest: Mapping[str, Any], rows: Sequence[Row
         Section("latency", "Latency", render_latency(rows)),
         Section("stress", "Stress curves", render_stress(view.matrix)),
         Section("traffic", "Tokens and cost", render_traffic(view, manifest)),
-        Section("machines", "Machines", render_machines(manifest)),
+        Section("machines", "Machines", render_machines(manifest, view.hosts)),
         Section("origin", "How to reproduce", render_origin(view, manifest)),
     ]
 

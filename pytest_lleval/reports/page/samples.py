@@ -72,7 +72,8 @@ def _make_filters() -> Markup:
     shown = element("div", *choices, class_="choice", role="group", aria_label="Which samples")
     selects = element("div", id="selects", class_="tools")
     state = element("p", "", id="samples-state", role="status", class_="fact")
-    return element("div", element("div", search, shown, class_="tools"), selects, state, role="search")
+    printed = element("p", "", id="printed", class_="fact print-only")
+    return element("div", element("div", search, shown, class_="tools"), selects, state, printed, role="search")
 
 
 def _make_browser() -> Markup:

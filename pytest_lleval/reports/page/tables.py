@@ -41,6 +41,9 @@ def render_groups(view: RunView) -> Markup:
             title = f"{summary.suite} on {summary.model}"
             if len(view.suites) > 1:
                 parts.append(element("h3", title))
+            hint = " A title sorts by its column, a name leads to the samples of its group."
+            told = f"{len(groups):,} groups." if len(groups) > 1 else "1 group."
+            parts.append(element("p", told, element("span", hint, class_="script-only hint"), class_="fact"))
             parts.append(_list_groups(summary, groups, f"Groups of {title}"))
     return join(parts)
 
@@ -55,7 +58,12 @@ def _list_groups(summary: SuiteSummary, groups: Sequence[GroupSummary], title: s
 
 def _link(summary: SuiteSummary, group: str) -> Markup:
     """Return a group's name, which a script makes show the samples of it."""
-    return element("a", group, href="#samples", data_group=group, data_suite=summary.suite, data_model=summary.model)
+    # a long name breaks between its words
+    *words, last = group.split("_")
+    parts = [part for word in words for part in (f"{word}_", element("wbr"))]
+    return element(
+        "a", *parts, last, href="#samples", data_group=group, data_suite=summary.suite, data_model=summary.model
+    )
 
 
 def _show(estimate: Estimate) -> tuple[Markup, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ...core.records import Disclosure, Verdict
 from ...disclosure.verdicts import FACTOR_TITLES
+from ..audits import tell_audit
 from ..view import RunView
 from .markup import Markup, element
 
@@ -28,6 +29,8 @@ def render_trust(view: RunView) -> Markup:
     parts = [element("h2", "Can it be trusted?", id="trust-title"), element("ul", *items, class_="factors")]
     if view.canaries:
         parts += [element("h3", "Planted answers"), *(element("p", line, class_="fact") for line in view.canaries)]
+    if audited := tell_audit(view.audit, view.excluded):
+        parts += [element("h3", "Audit"), *(element("p", line, class_="fact") for line in audited)]
     if view.further:
         found = [
             element("li", element("strong", name_factor(one.factor)), " ", *_tell(one, view.acknowledged))

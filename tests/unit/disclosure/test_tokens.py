@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from run_parts import MOCK, make_record, make_request
 from trust_parts import SERVER, alter, answer_all, make_server, messages_of, see
 
+from pytest_lleval.core.matrix import MATRIX
 from pytest_lleval.core.records import BackendIdentity, Record, Usage, Verdict
 from pytest_lleval.disclosure.tokens import judge_tokens
 from pytest_lleval.providers.counting import APPROXIMATION, estimate_text
@@ -147,6 +148,17 @@ def test_answers_with_many_more_tokens_may_hold_thoughts_and_that_is_a_note() ->
     verdict = judge(report(answer_all(), output_tokens=lambda text, tokens: tokens * 9 + len(text) % 7))
     assert verdict.state == "clean"
     assert "thoughts that are not shown, or another unit" in messages_of(verdict, "note")
+
+
+def test_round_numbers_are_found_unless_prompts_were_made_to_have_them() -> None:
+    rounded = report(answer_all(), input_tokens=lambda _, tokens: 16 * round(tokens / 16))
+    verdict = judge(rounded)
+    assert verdict.state == "flagged"
+    assert "come in steps of 16" in verdict.message
+    fitted = [replace(record, suite=MATRIX) for record in rounded]
+    assert judge(fitted).state == "clean"
+    # suites beside it are judged as ever
+    assert judge([*fitted, *rounded]).state == "flagged"
 
 
 def test_numbers_that_disagree_with_a_tokenizer_are_found() -> None:

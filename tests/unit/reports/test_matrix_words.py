@@ -114,3 +114,19 @@ def test_a_report_without_a_matrix_does_not_import_it():
     code = "\n".join([*lines, "import sys", "print('pytest_lleval.reports.matrix' in sys.modules)"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("calls", "shown", "told"),
+    [
+        (1, "400 ms ±?", "s: one call has no interval"),
+        (2, "402 ms ±<1% (50 %)", "s: 2 calls enclose the median with 50 %, not 95 %"),
+        (5, "400 ms ±1% (94 %)", "s: 5 calls enclose the median with 94 %, not 95 %"),
+        (6, "400 ms ±1%", None),
+    ],
+)
+def test_too_few_calls_are_not_said_to_be_as_sure_as_many(calls, shown, told):
+    view = read(*(call for call in measure("a", lambda n: n / 1000, sizes=("s",)) if call.epoch <= calls))
+    (cell, *_) = view.curves[0].cells
+    assert show_interval(cell.wall) == shown
+    assert [doubt.message for doubt in list_doubts(view.curves[0]) if doubt.code == "W"] == ([told] if told else [])

@@ -176,6 +176,50 @@ def test_groups_lead_to_their_samples(visit: Any, long_file: Path) -> None:
     assert values == sorted(values)
 
 
+def test_what_was_asked_and_answered_stands_above_the_circumstances(visit: Any, tmp_path: Path) -> None:
+    page = visit(write_page(write_long_run(tmp_path / "run", 60)))
+    page.locator('#rows-table tr[data-place="0"]').click()
+    titles = [text.lower() for text in page.locator("#details h4").all_text_contents()]
+    assert titles[0] == "user"
+    assert titles[-1] == "circumstances"
+    assert titles.index("answer") < titles.index("circumstances")
+    first = page.locator("#details dl").first
+    assert first.locator("dt").all_text_contents()[:3] == ["score", "answer read", "target"]
+
+
+def test_each_printed_page_names_the_columns(visit: Any, long_file: Path) -> None:
+    page = visit(long_file)
+    shown = (
+        "[...document.querySelectorAll('.sortable thead button, #rows-table thead button')].map((b) => b.textContent)"
+    )
+    named = """[...document.querySelectorAll('.sortable thead th[data-title], #rows-table thead th')]
+        .map((head) => JSON.parse(getComputedStyle(head, '::before').content))"""
+    titles = page.evaluate(shown)
+    page.emulate_media(media="print")
+    # buttons are not repeated on paper, texts are
+    assert page.evaluate(named) == titles != []
+    assert not page.locator("#rows-table thead button").first.is_visible()
+    assert page.inner_text("#printed") == "The first 40 of them are printed."
+
+
+def test_a_histogram_is_measured_in_whole_answers(visit: Any, evil_file: Path) -> None:
+    page = visit(evil_file)
+    labels = page.locator("#latency-chart text[text-anchor=end]").all_text_contents()
+    assert len(labels) == 3
+    zero, half, top = (int(text.replace(",", "")) for text in labels)
+    assert (zero, 2 * half) == (0, top)
+
+
+def test_names_of_groups_break_between_words_on_narrow_screens(visit: Any, tmp_path: Path) -> None:
+    page = visit(write_page(write_long_run(tmp_path / "run", 600)), viewport={"width": 390, "height": 800})
+    tops = """(link) => new Set([...link.childNodes].flatMap((part) => {
+        const range = document.createRange(); range.selectNode(part);
+        return [...range.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.top)); })).size"""
+    name = page.locator(".groups tbody th a").first
+    # no part of it is broken, so that there are no more lines than parts
+    assert name.evaluate(tops) <= name.text_content().count("_") + 1
+
+
 def test_texts_without_room_are_read_from_the_journal(visit: Any, tmp_path: Path) -> None:
     run = write_long_run(tmp_path / "run", 900)
     other = write_long_run(tmp_path / "other" / "run", 30)

@@ -94,9 +94,10 @@ function countBins(scale) {
 
 function drawHistogram(scale, width) {
   const series = countBins(scale);
-  const top = Math.max(1, ...series.flat());
+  // an even number, so that its half is one that can be counted
+  const top = 2 * Math.ceil(Math.max(1, ...series.flat()) / 2);
   const step = (width - SIZE.left - SIZE.right) / BINS;
-  const labels = [0, 0.5, 1].map((share) => [share, count(Math.round(share * top))]);
+  const labels = [0, 0.5, 1].map((share) => [share, count(share * top)]);
   if (series.length > 1) return [...drawAxes(scale, width, labels), ...series.map((bins, place) => drawOutline(bins, place, step, top))];
   const bars = series.flatMap((bins, place) => bins.map((found, bin) => draw('rect', {
     x: (SIZE.left + bin * step + 0.5).toFixed(1), width: Math.max(1, step - 1).toFixed(1), y: rise(found / top).toFixed(1),

@@ -8,7 +8,8 @@ function showDetails(row) {
   shown = row;
   const place = document.getElementById('details');
   const text = texts.get(row);
-  const parts = [makeTitle(row), makeFacts(row, text), ...(text ? makeTexts(row, text) : [sayMissing()])];
+  const said = text ? makeTexts(row, text) : [sayMissing()];
+  const parts = [makeTitle(row), listFacts(judgeRow(row)), ...said, make('h4', {}, 'circumstances'), listFacts(tellRow(row, text))];
   place.replaceChildren(...parts);
   place.scrollTop = 0;
   // where the list fills the width, the details are below it
@@ -24,14 +25,22 @@ function makeTitle(row) {
   return make('div', { class: 'title' }, make('h3', {}, show(rows.sample[row])), back);
 }
 
-function makeFacts(row, text) {
-  const details = text?.details ?? {};
-  const [queued, connected, first] = details.times ?? [];
-  const facts = [
+/** What came of it, which stands above what was asked and answered. */
+function judgeRow(row) {
+  return [
     ['score', makeScore(row)],
     ['answer read', word('answer', row) ?? 'none'],
     ['target', word('target', row) || 'none'],
     rows.moved[row] !== 0 && ['in the baseline', `${rows.was[row]}`],
+    flagsOf(row) && ['flags', flagsOf(row)],
+  ];
+}
+
+/** How it came about, which stands below. */
+function tellRow(row, text) {
+  const details = text?.details ?? {};
+  const [queued, connected, first] = details.times ?? [];
+  return [
     several('suite') && ['suite', word('suite', row)],
     ['model', word('model', row)],
     details.served && ['answered by', details.served],
@@ -42,9 +51,11 @@ function makeFacts(row, text) {
     ['tokens', `${rows.input[row] ?? 'not reported'} in, ${rows.output[row] ?? 'not reported'} out`],
     details.stop && ['ended by', details.stop],
     details.worker && ['worker', details.worker],
-    flagsOf(row) && ['flags', flagsOf(row)],
-  ].filter(Boolean);
-  return make('dl', {}, ...facts.map(([name, value]) =>
+  ];
+}
+
+function listFacts(facts) {
+  return make('dl', {}, ...facts.filter(Boolean).map(([name, value]) =>
     make('div', {}, make('dt', {}, name), make('dd', {}, value instanceof Node ? value : show(value)))));
 }
 

@@ -12,6 +12,7 @@ function startTable(table) {
   const body = table.querySelector('tbody');
   heads.forEach((head, place) => {
     if (/^(95|from)/.test(head.textContent)) return;
+    head.dataset.title = head.textContent;
     const button = make('button', { type: 'button' }, head.textContent);
     head.replaceChildren(button);
     head.setAttribute('aria-sort', place === 0 ? 'ascending' : 'none');

@@ -60,7 +60,7 @@ function renderHead() {
     const sorted = wanted.sort === column.name ? (wanted.descending ? 'descending' : 'ascending') : 'none';
     const button = make('button', { type: 'button' }, column.title);
     button.addEventListener('click', () => sortBy(column.name));
-    return make('th', { scope: 'col', class: styleOf(column), 'aria-sort': sorted }, button);
+    return make('th', { scope: 'col', class: styleOf(column), 'aria-sort': sorted, 'data-title': column.title }, button);
   });
   document.querySelector('#rows-table thead').replaceChildren(make('tr', { 'aria-rowindex': 1 }, ...cells));
   // the usual seven columns fit beside the details; more of them scroll
@@ -126,6 +126,7 @@ function refresh() {
   document.getElementById('rows-view').scrollTop = 0;
   renderHead();
   renderRows();
+  document.getElementById('printed').textContent = chosen.length > PRINTED ? `The first ${PRINTED} of them are printed.` : '';
   const state = chosen.length === rows.count ? `${count(rows.count)} rows` : `${count(chosen.length)} of ${count(rows.count)} rows`;
   document.getElementById('samples-state').textContent = state;
   document.dispatchEvent(new Event('listed'));

@@ -38,6 +38,7 @@ const count = (number) => number.toLocaleString('en-US');
 /** Return seconds in words a person can compare. */
 function tellSeconds(seconds) {
   if (seconds === null || seconds === undefined) return 'not seen';
-  if (seconds >= 100) return `${count(Math.round(seconds))} s`;
-  return seconds < 0.1 ? `${Number((seconds * 1000).toPrecision(3))} ms` : `${Number(seconds.toPrecision(3))} s`;
+  // a number and its unit stay on one line
+  if (seconds >= 100) return `${count(Math.round(seconds))}\u00a0s`;
+  return seconds < 0.1 ? `${Number((seconds * 1000).toPrecision(3))}\u00a0ms` : `${Number(seconds.toPrecision(3))}\u00a0s`;
 }
