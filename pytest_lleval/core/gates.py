@@ -92,6 +92,9 @@ def parse_threshold(place: str, text: str, suite: str | None = None) -> Threshol
     elif point:
         metric = "accuracy"
     name, group = _split_scope(scope)
+    if "" in (name, group):
+        missing = "group" if name else "suite"
+        raise UsageError(f"{place}: {text!r} names no {missing}; write e.g. mmlu/anatomy:accuracy>=0.5, or mmlu:…")
     if _is_rate(metric) and not 0 <= float(found["value"]) / (100 if found["percent"] else 1) <= 1:
         raise UsageError(f"{place}: {text!r}: {metric} lies between 0 and 1; write e.g. 0.6, or 60%")
     operator: Operator = ">=" if found["operator"] == ">=" else "<="
@@ -113,13 +116,13 @@ def _is_rate(metric: str) -> bool:
 
 
 def _split_scope(scope: str) -> tuple[str | None, str | None]:
-    """Split a suite from the group of it; the node id of a test holds slashes that part nothing."""
+    """Split a suite from the group of it, empty where it has no name; slashes in node ids of tests part nothing."""
     if not scope:
         return None, None
     if "::" in scope or scope.endswith(".py"):
         return scope, None
-    suite, _, group = scope.partition("/")
-    return suite, group or None
+    suite, slash, group = scope.partition("/")
+    return suite.strip(), group.strip() if slash else None
 
 
 def parse_comparison(place: str, text: str) -> Comparison:

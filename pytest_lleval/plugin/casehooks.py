@@ -11,6 +11,7 @@ from .casereports import CaseReporter
 from .caserun import find_run, forget_run
 from .overlap import CaseOverlap
 from .state import load_settings
+from .testgates import check_typed_gates
 
 __all__ = ["CaseHooks"]
 
@@ -39,6 +40,7 @@ class CaseHooks:
     @pytest.hookimpl
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the cases that will run, and read which of them are known to fail."""
+        check_typed_gates(session.config, self._book.suites)
         self._book.note(session.items, selected=True)
         self._reporter.prepare()
 

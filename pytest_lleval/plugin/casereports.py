@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from ..core.encoding import dump_record, encode_identity
+from ..core.encoding import encode_identity
 from ..core.errors import CallError, LlevalError
 from ..core.records import Score
 from ..disclosure.fingerprint import capture_fingerprint
 from ..disclosure.sampling import EnvironmentSampler
+from ..execution.acceptance import write_line
 from ..execution.known_failures import KnownFailures, load_known_failures
 from ..scoring.grading import WHOLE
 from .casebook import Casebook
@@ -80,7 +81,7 @@ class CaseReporter:
             report.outcome = "skipped"
             report.longrepr = (report.location[0], report.location[1] or 0, f"unscored: {error}")
         record = run.make_record(passed, error)
-        report.__dict__[LINE] = dump_record(record)
+        report.__dict__[LINE] = write_line(record)
         report.__dict__[VALUE] = passed.value if passed else None
         if news := self._gather_news(run):
             report.__dict__[NEWS] = json.dumps(news, default=str)

@@ -26,19 +26,36 @@ __all__ = ["generate_cases"]
 #: names that are never filled from a column of that name
 _KEPT = frozenset({"backend", "grade", "lleval_seed", "model", "request", "sample", "self"})
 _HOOKS = "lleval-cases"
+#: whether an option was found that does not fit
+_REFUSED_KEY: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def generate_cases(metafunc: pytest.Metafunc) -> None:
     """Parametrize a marked test by its dataset, models and epochs.
 
-    :raises CollectError: when its mark or its dataset is not what it should be
+    :raises CollectError: when its mark, its dataset or, for the first test, the options are not what they should be
     """
     try:
+        _check_options(metafunc.config)
         _lay_out(metafunc)
     except LlevalError as error:
         raise pytest.Collector.CollectError(escape_text(str(error), keep="\n")) from None
     if not metafunc.config.pluginmanager.hasplugin(_HOOKS):
         metafunc.config.pluginmanager.register(CaseHooks(metafunc.config), _HOOKS)
+
+
+def _check_options(config: pytest.Config) -> None:
+    """Read the options, and tell once what is wrong with them: files behind the first are skipped.
+
+    :raises UsageError: naming the option and the value that does not fit
+    """
+    if config.stash.get(_REFUSED_KEY, False):
+        raise pytest.skip.Exception("an option of lleval does not fit: see the error", allow_module_level=True)
+    try:
+        load_settings(config)
+    except LlevalError:
+        config.stash[_REFUSED_KEY] = True
+        raise
 
 
 def _lay_out(metafunc: pytest.Metafunc) -> None:

@@ -38,9 +38,15 @@ def finish_run(config: pytest.Config, controller: Controller, exitstatus: int) -
     :param exitstatus: pytest's
     """
     exitstatus = controller.finish(exitstatus)
+    if controller.inspection.void_cases:
+        from .withdrawing import withdraw_reports  # only where a worker was excluded
+
+        withdraw_reports(config, controller.inspection.void_cases)
     file = config.getoption("xmlpath", None)
     if file and controller.view is not None and Path(file).is_file():
-        from .junit import annotate_junit  # only where it is asked for
+        from .junit import annotate_junit, drop_repeated  # only where it is asked for
 
+        if controller.inspection.excluded:
+            drop_repeated(Path(file))
         annotate_junit(Path(file), controller.view)
     return exitstatus

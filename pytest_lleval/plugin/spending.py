@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,12 +13,15 @@ from ..core.settings import ModelSpec, parse_model
 from ..providers.registry import check_known
 from .options import read_model_tables
 from .state import load_settings
+from .typed import is_typed, list_typed
 
-__all__ = ["choose_models", "explain_cost"]
+__all__ = ["choose_models", "explain_cost", "list_withheld"]
 
 _FREE = ("local", "local-batched", "mock", "callable")
 _URLS = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
 _OPTION = "--lleval-model"
+#: options that, once typed, say that suites or the matrix are to be asked
+_ASKING = ("suite", "matrix", "resume")
 
 
 def choose_models(config: pytest.Config, names: Sequence[str], place: str) -> tuple[ModelSpec, ...]:
@@ -49,10 +51,25 @@ def explain_cost(config: pytest.Config, spec: ModelSpec) -> str:
     return f"{spec.name} may cost money: ask it by --lleval-live, LLEVAL_LIVE=1, or name it by {_OPTION}"
 
 
+def list_withheld(config: pytest.Config) -> Mapping[str, str]:
+    """Return the models that the ini file's suites are not asked of, with the reason: those that may cost money.
+
+    A suite, or a case of one, that was typed for this session is asked of any model: somebody wants it.
+
+    :raises UsageError: for an option that does not fit
+    """
+    settings = load_settings(config)
+    wanted = any(is_typed(config, name) for name in _ASKING) or any(_names_case(config, word) for word in config.args)
+    if settings.dry_run or config.option.collectonly or wanted:
+        return {}
+    found = {spec.name: explain_cost(config, spec) for spec in settings.models}
+    return {name: reason for name, reason in found.items() if reason}
+
+
 def _names_models(config: pytest.Config) -> bool:
     """Tell whether a model was named for this very session: what the ini file says holds for all of them."""
     given = config.getoption("lleval_model")
-    return bool(_list_typed(config)) if given else bool(os.environ.get("LLEVAL_MODEL"))
+    return bool(list_typed(config, "model")) if given else bool(os.environ.get("LLEVAL_MODEL"))
 
 
 def _is_named(config: pytest.Config, spec: ModelSpec) -> bool:
@@ -60,15 +77,13 @@ def _is_named(config: pytest.Config, spec: ModelSpec) -> bool:
     if not config.getoption("lleval_model"):
         return bool(os.environ.get("LLEVAL_MODEL")) and spec in load_settings(config).models
     tables = read_model_tables(config)
-    return any(parse_model(_OPTION, name, tables).name == spec.name for name in _list_typed(config))
+    return any(parse_model(_OPTION, name, tables).name == spec.name for name in list_typed(config, "model"))
 
 
-def _list_typed(config: pytest.Config) -> list[str]:
-    """Return the models named on the command line, without those the ini file adds to it."""
-    words = [str(word) for word in config.getini("addopts")]
-    committed = {word.removeprefix(f"{_OPTION}=") for word in words if word.startswith(f"{_OPTION}=")}
-    committed |= {value for word, value in pairwise(words) if word == _OPTION}
-    return [name for name in config.getoption("lleval_model") or () if name not in committed]
+def _names_case(config: pytest.Config, word: str) -> bool:
+    """Tell whether an argument is the node id of a suite's case: what stands before `::` is no file."""
+    name, found, _ = word.partition("::")
+    return bool(found) and not (config.invocation_params.dir / name).exists()
 
 
 def _is_loopback(url: str) -> bool:

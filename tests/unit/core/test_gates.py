@@ -40,6 +40,15 @@ def test_what_is_no_threshold_is_refused_with_an_example(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "missing"),
+    [("mmlu/:accuracy>=0.5", "group"), ("mmlu/ :point>=0.5", "group"), ("/anatomy:point>=1", "suite")],
+)
+def test_a_gate_of_a_group_names_suite_and_group(text, missing):
+    with pytest.raises(UsageError, match=f"--lleval-gate: .* names no {missing}; write e.g. mmlu/anatomy:"):
+        parse_threshold("--lleval-gate", text)
+
+
+@pytest.mark.parametrize(
     ("text", "suite", "metric", "tolerance", "relative"),
     [
         ("accuracy:2%", None, "accuracy", 0.02, True),
