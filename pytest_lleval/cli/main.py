@@ -27,6 +27,7 @@ from .audit import add_audit_command
 from .cache import add_cache_actions
 from .compare import add_compare_command
 from .gate import add_gate_command
+from .hosts import add_hosts_actions
 from .output import say
 from .rescore import add_rescore_command
 from .show import add_show_command
@@ -86,6 +87,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     add_audit_command(commands.add_parser("audit", help="judge a result file that others produced by the six factors"))
     add_verify(commands.add_parser("verify", help="check that a report is unchanged, and what its run says"))
+    add_hosts_actions(commands.add_parser("hosts", help="look at the machines that run workers, or prepare them"))
     add_cache_actions(commands.add_parser("cache", help="look at the response cache, or remove answers from it"))
     return parser
 

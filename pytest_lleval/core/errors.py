@@ -7,6 +7,8 @@ LlevalError
 ├── DatasetError        a dataset's content is broken: the file, the row, what is wrong
 ├── SuiteError          a suite's own prompt or scorer failed
 ├── AttachError         a backend did not prove itself before the run
+├── HostError           a machine of the fleet cannot be reached or used
+├── ViolationError      a worker has sent what no honest worker sends
 ├── CallError           one model call failed
 │   ├── RefusedError    the model or its filter declined to answer
 │   ├── BudgetError     the budget of the run has no room for the call, so it was not made
@@ -37,6 +39,7 @@ __all__ = [
     "SuiteError",
     "UnknownNameError",
     "UsageError",
+    "ViolationError",
 ]
 
 
@@ -78,7 +81,19 @@ class AttachError(LlevalError):
 
 
 class HostError(LlevalError):
-    """A machine of the fleet cannot be reached or used."""
+    """A machine of the fleet cannot be reached or used.
+
+    :param message: what is wrong
+    :param kind: ``unreachable``, ``access`` or ``unfit``; empty where nobody asked
+    """
+
+    def __init__(self, message: str, *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class ViolationError(LlevalError):
+    """A worker has sent what no honest worker sends; nothing more of it is believed."""
 
 
 class CallError(LlevalError):

@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import psutil
 from .cgroups import find_cgroup
 from .gpus import describe_gpus
 
-__all__ = ["capture_fingerprint"]
+__all__ = ["capture_fingerprint", "digest_modules"]
 
 _PACKAGES = (
     "pytest-lleval",
@@ -124,19 +125,27 @@ def _find_container() -> str | None:
     return next((kind for word, kind in _CONTAINER_WORDS.items() if word in told), None)
 
 
+def digest_modules(modules: Iterable[tuple[str, bytes]]) -> str:
+    """Return the sha256 over names and contents of modules, whatever their order, line ends aside.
+
+    :param modules: paths below the package, with forward slashes, and their bytes
+    """
+    hasher = hashlib.sha256()
+    for name, raw in sorted(modules):
+        content = raw.replace(b"\r\n", b"\n")
+        hasher.update(f"{name} {len(content)}\n".encode())
+        hasher.update(content)
+    return hasher.hexdigest()
+
+
 @functools.cache
 def _digest_code() -> str | None:
-    """Return the sha256 over names and contents of this package's modules, line ends aside; None without files."""
-    hasher = hashlib.sha256()
+    """Return the digest of this package's modules; None without files."""
     try:
-        modules = {path.relative_to(_ROOT).as_posix(): path for path in _ROOT.rglob("*.py")}
-        for name, path in sorted(modules.items()):
-            content = path.read_bytes().replace(b"\r\n", b"\n")
-            hasher.update(f"{name} {len(content)}\n".encode())
-            hasher.update(content)
+        modules = [(path.relative_to(_ROOT).as_posix(), path.read_bytes()) for path in _ROOT.rglob("*.py")]
     except OSError:
         return None
-    return hasher.hexdigest() if modules else None
+    return digest_modules(modules) if modules else None
 
 
 def _read_line(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.records import Disclosure, Severity
 
-__all__ = ["compare_baseline", "compare_workers"]
+__all__ = ["compare_baseline", "compare_machines", "compare_workers"]
 
 #: what is compared, its name in messages, and how grave a difference is
 _FIELDS: Mapping[str, tuple[str, Severity]] = {
@@ -74,6 +74,16 @@ def compare_baseline(
             grave: Severity = "warning" if severity == "critical" else severity
             evidence = {"now": now, "baseline": then}
             found.append(Disclosure(factor="E", severity=grave, message=message, evidence=evidence))
+    return found
+
+
+def compare_machines(here: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
+    """Find what of two fingerprints differs: by field its name in messages, the value here and the value there."""
+    found = {}
+    for key, (words, _) in _list_fields([here, there]).items():
+        ours, theirs = _read_value(here, key), _read_value(there, key)
+        if key != "git" and ours != theirs:
+            found[key] = (words, ours, theirs)
     return found
 
 
