@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import NamedTuple
 
 from ..core.contracts import Scorer
 from ..core.errors import BudgetError, DecidedError, LlevalError, RefusedError, SuiteError
@@ -16,12 +16,13 @@ from ..core.records import Case, Cause, Completion, Record, Request, Sample, Sco
 from ..core.settings import Settings
 from ..suites.definition import Dataset, Suite
 from ..suites.prompting import build_request
+from ..support.clock import read_time
 from ..support.seeding import seeded
 from ..support.seeds import derive_seed
 from .calling import Called, Caller, Calling
 from .looks import Looks, check_seed, count_own
 
-__all__ = ["Asker", "Plan", "score_completion"]
+__all__ = ["Again", "Asker", "Plan", "score_completion"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,14 @@ class Plan:
         """Whether a prompt or scorer of somebody else's is involved, which may draw random numbers."""
         packages = {_find_package(part) for part in _list_functions(self.suite.prompt, *self.suite.scorers)}
         return not packages <= {__package__.partition(".")[0]}
+
+
+class Again(NamedTuple):
+    """What comes of asking again what another process has asked."""
+
+    record: Record
+    #: of the other one's answer; None where it cannot be scored, or not the same each time
+    scores: tuple[Score, ...] | None
 
 
 class Asker:
@@ -86,14 +95,34 @@ class Asker:
         """Return the epochs of a case that are still to be asked."""
         return [epoch for epoch in range(1, self._settings.epochs + 1) if (case.id, epoch) not in self._done]
 
+    async def ask_again(self, case: Case, epoch: int, answer: Completion) -> Again:
+        """Ask an epoch that another process has asked, past the cache; what comes of it is nobody else's.
+
+        :param answer: what the other one was answered
+        """
+        record = await self._measure(case, epoch, None, again=True)
+        if record.completion is not None:
+            self._callers[case.model].backend.outlet.dismiss()
+        return Again(record, self._score_again(case, epoch, answer))
+
+    def _score_again(self, case: Case, epoch: int, answer: Completion) -> tuple[Score, ...] | None:
+        try:
+            seed = self.build(case, epoch).generation.seed or 0
+            first, second = (self._score(case, answer, seed) for _ in range(2))
+        except Exception:  # noqa: BLE001  # of a foreign prompt or scorer: whoever has scored it met the same
+            return None
+        return first if [score.value for score in first] == [score.value for score in second] else None
+
     async def _ask_epoch(self, case: Case, epoch: int, wanted: Callable[[], bool] | None) -> Record:
         record = await self._measure(case, epoch, wanted)
         if self._sink is not None:
             self._sink(record)
         return record
 
-    async def _measure(self, case: Case, epoch: int, wanted: Callable[[], bool] | None) -> Record:
-        started = time.time()
+    async def _measure(
+        self, case: Case, epoch: int, wanted: Callable[[], bool] | None, *, again: bool = False
+    ) -> Record:
+        started = read_time()
         request: Request | None = None
         called = Called()
         scores: tuple[Score, ...] = ()
@@ -104,9 +133,14 @@ class Asker:
             if (case.suite, case.model) in self.decided:
                 raise DecidedError("not run: decided")
             request = self.build(case, epoch)
-            checked = case.id in self._looks.checked
+            checked = case.id in self._looks.checked and not again
             calling = Calling(
-                case=case.id, epoch=epoch, request=request, wanted=wanted, decided=self._decided(case), fresh=checked
+                case=case.id,
+                epoch=epoch,
+                request=request,
+                wanted=wanted,
+                decided=self._decided(case),
+                fresh=checked or again,
             )
             caller = self._callers[case.model]
             called = await caller.call(calling)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,7 +12,15 @@ from ..core.errors import LlevalError
 from ..core.records import BackendIdentity, Request
 from ..core.settings import ModelSpec, Settings
 from ..providers.canary import describe_answer
-from ..providers.registry import connection_limit, is_built_in, open_provider, read_max_retries, start_service
+from ..providers.registry import (
+    connection_limit,
+    is_built_in,
+    is_local,
+    open_provider,
+    read_max_retries,
+    start_service,
+)
+from ..support.clock import read_time
 from .cache import ResponseCache
 from .calling import Backend, Caller, Outlet
 from .concurrency import AdaptiveLimiter
@@ -111,19 +118,23 @@ def open_callers(
 
 def _open_limiter(model: str, connections: int, workers: int, outlet: Outlet) -> AdaptiveLimiter:
     def note(limit: int, cause: str) -> None:
-        outlet.note_limit(model, time.time(), limit, cause)
+        outlet.note_limit(model, read_time(), limit, cause)
 
     return AdaptiveLimiter(connections, processes=workers, on_change=note)
 
 
-def share_connections(settings: Settings, worker: int = 0, workers: int = 1) -> dict[str, int]:
+def share_connections(
+    settings: Settings, worker: int = 0, workers: int = 1, *, beside: int | None = None
+) -> dict[str, int]:
     """Return one worker's share of the requests a run may have in flight, by model name; at least one each.
 
     :param worker: the worker's number, from 0; one that replaces another counts on and takes its turn again
     :param workers: how many there are
+    :param beside: how many are on its machine and share its servers of local models; all if none
     """
     shares = {}
     for spec in settings.models:
-        whole, rest = divmod(settings.max_connections or connection_limit(spec), workers)
-        shares[spec.name] = max(1, whole + (worker % workers < rest))
+        sharing = beside if beside and is_local(spec) and settings.max_connections is None else workers
+        whole, rest = divmod(settings.max_connections or connection_limit(spec), sharing)
+        shares[spec.name] = max(1, whole + (worker % sharing < rest))
     return shares

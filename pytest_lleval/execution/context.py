@@ -61,8 +61,12 @@ class RunContext:
     done: frozenset[tuple[str, int]] = frozenset()
     #: how many processes share the run
     workers: int = 1
+    #: requests this process may have in flight, by model name; empty for an even share
+    share: Mapping[str, int] = field(default_factory=dict)
     #: the process of the controller, whose descendants are this run
     root: int = 0
+    #: the host this process is on; empty for the controller's machine
+    host: str = ""
 
     def encode(self) -> str:
         """Return the context as JSON."""
@@ -73,7 +77,9 @@ class RunContext:
                 "connections": {name: dict(known) for name, known in self.connections.items()},
                 "done": sorted(self.done),
                 "workers": self.workers,
+                "share": dict(self.share),
                 "root": self.root,
+                "host": self.host,
             }
         )
 
@@ -87,5 +93,7 @@ class RunContext:
             connections=raw["connections"],
             done=frozenset((case, epoch) for case, epoch in raw["done"]),
             workers=raw["workers"],
+            share=raw["share"],
             root=raw["root"],
+            host=raw["host"],
         )

@@ -3,6 +3,9 @@
 Each line ends with a link, ``"chain"``: the sha256 of the link before it (nothing for the first line) and of the line
 itself without its link. A line that was changed, taken out or moved breaks the chain from there on.
 
+What came from a worker that was found lying stays where it is, for the chain is not to be broken: the manifest says
+between which bytes its lines are void, and readers leave them out.
+
 A line is the operating system's when `Journal.append` returns, so a killed process loses nothing. It is on the disk
 within a second of the next line, and all are when the journal is closed: that is what a power failure can cost.
 """
@@ -18,12 +21,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, NamedTuple
 
 from ..core.encoding import load_record
 from ..core.errors import RunDirectoryError
 from ..core.records import Record
-from .rundir import JOURNAL
+from .rundir import JOURNAL, read_manifest
 
 __all__ = ["Journal", "JournalReader", "read_journal"]
 
@@ -47,6 +50,8 @@ class Journal:
         try:
             _cut_torn_line(self.path)
             self._chain = _read_last_link(self.path)
+            #: bytes in the file
+            self.size = self.path.stat().st_size if self.path.is_file() else 0
             self._stream: IO[str] = self.path.open("a", encoding="ascii", newline="\n")
         except OSError as error:
             raise RunDirectoryError(self._explain(error)) from error
@@ -63,9 +68,10 @@ class Journal:
     def _append(self, line: str) -> None:
         chain = _link(self._chain, line)
         try:
-            self._stream.write(f'{line[:-1]},"chain":"{chain}"}}\n')
+            written = self._stream.write(f'{line[:-1]},"chain":"{chain}"}}\n')
             self._stream.flush()
             self._chain = chain
+            self.size += written
             if time.monotonic() - self._synced > _SYNC_SECONDS:
                 self._sync()
         except OSError as error:
@@ -115,6 +121,7 @@ class JournalReader:
     def __init__(self, run: Path, *, outline: bool = False, name: str = JOURNAL) -> None:
         self._path = run / name
         self._outline = outline
+        self._void = _read_void(run) if name == JOURNAL else ()
         self._position = 0
         self._number = 0
         self._chain = ""
@@ -130,7 +137,9 @@ class JournalReader:
                 for line in stream:
                     if not line.endswith(b"\n"):
                         return
-                    yield self._read_line(line)
+                    at, record = self._position, self._read_line(line)
+                    if not any(void.holds(record.worker, at) for void in self._void):
+                        yield record
         except FileNotFoundError:
             return
         except OSError as error:
@@ -158,6 +167,32 @@ def read_journal(run: Path, *, outline: bool = False, name: str = JOURNAL) -> It
     :raises RunDirectoryError: when the file cannot be read, a line in the middle is broken, or the chain is
     """
     return JournalReader(run, outline=outline, name=name).read()
+
+
+class _Void(NamedTuple):
+    """Where in a journal the lines of one worker are void."""
+
+    worker: str
+    begin: int
+    end: int
+
+    def holds(self, worker: str, position: int) -> bool:
+        """Tell whether a worker's line at a position in the file is."""
+        return worker == self.worker and self.begin <= position < self.end
+
+
+def _read_void(run: Path) -> tuple[_Void, ...]:
+    """Return which lines of a run's journal do not count."""
+    try:
+        sessions = read_manifest(run).get("sessions", ())
+    except RunDirectoryError:
+        # a journal alone is no run, and has no such lines
+        return ()
+    return tuple(
+        _Void(void["worker"], void["begin"], void["end"])
+        for session in sessions
+        for void in session.get("excluded", ())
+    )
 
 
 def _link(before: str, line: str) -> str:

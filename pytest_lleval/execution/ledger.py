@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Set
 from functools import lru_cache
 from sys import intern
 from typing import Any, NamedTuple
 
 from ..core.encoding import SCHEMA_VERSION
-from ..core.errors import RunDirectoryError
+from ..core.errors import RunDirectoryError, ViolationError
 from ..core.records import Case, Record
 
 __all__ = ["Entry", "Ledger", "Source", "make_entry", "parse_line"]
+
+
+#: records a worker may send that it has sent already
+_MOST_AGAIN = 100
 
 
 class Entry(NamedTuple):
@@ -32,6 +37,8 @@ class Entry(NamedTuple):
     flags: tuple[str, ...] = ()
     #: seconds of the call
     seconds: float = 0.0
+    #: the process it came from
+    worker: str = ""
 
 
 class Source(NamedTuple):
@@ -39,6 +46,8 @@ class Source(NamedTuple):
 
     worker: str
     assigned: Container[str]
+    #: the host it is on; empty for this machine
+    machine: str = ""
 
 
 class Ledger:
@@ -59,6 +68,10 @@ class Ledger:
         self._reported: set[str] = set()
         #: of tests, which nobody knew of before they had run
         self._adopted: dict[tuple[str, int], Entry] = {}
+        #: by worker, its records that it had sent before
+        self._again: Counter[str] = Counter()
+        #: workers that are not believed any more
+        self._banned: set[str] = set()
         #: records that came a second time, e.g. from a worker that had been given up
         self.repeated = 0
         #: what came and cannot be, in words
@@ -93,16 +106,27 @@ class Ledger:
         """Enter a record; None when it must not be journaled, because it is there already or cannot be.
 
         :param raw: the record as `dump_record` wrote it, parsed
-        :param source: where it came from, unless it was made in this process
+        :param source: where it came from, unless it was made in this process or nobody knows what its worker was given
+        :raises ViolationError: when that worker cannot have it
         """
+        if source is not None and source.worker in self._banned:
+            return None
         if problem := self._find_violation(raw) or (_find_intruder(raw, source) if source else ""):
-            self.violations.append(problem)
+            if source is not None:
+                raise ViolationError(problem)
+            self.violations.append(f"worker {raw.get('worker')!r} sent {problem}")
             return None
         entry = _read_entry(raw)
-        if self._entries[entry.epoch].setdefault(entry.case, entry) is not entry:
-            self.repeated += 1
-            return None
-        return entry
+        known = self._entries[entry.epoch].setdefault(entry.case, entry)
+        if known is entry:
+            return entry
+        self.repeated += 1
+        if source is not None and known.worker == source.worker:
+            # a plugin that runs a case again sends it again
+            self._again[source.worker] += 1
+            if self._again[source.worker] > _MOST_AGAIN:
+                raise ViolationError(f"epoch {entry.epoch} of {entry.case!r} again, as it did with many before")
+        return None
 
     def adopt(self, raw: Mapping[str, Any]) -> Entry | None:
         """Enter the record of a test, which belongs to no plan; None when it is there already.
@@ -114,6 +138,24 @@ class Ledger:
             self.repeated += 1
             return None
         return entry
+
+    def void(self, worker: str) -> list[str]:
+        """Believe nothing of a worker any more; return its cases of this session, which have no such record now."""
+        self._banned.add(worker)
+        cases: dict[str, None] = {}
+        for entries in self._entries.values():
+            for case, entry in list(entries.items()):
+                if entry.worker == worker and (case, entry.epoch) not in self._earlier:
+                    del entries[case]
+                    cases[case] = None
+        for key in [key for key, entry in self._adopted.items() if entry.worker == worker]:
+            del self._adopted[key]
+        self._reported.difference_update(cases)
+        return list(cases)
+
+    def count_adopted(self, worker: str) -> int:
+        """Return how many records of tests came from a worker."""
+        return sum(entry.worker == worker for entry in self._adopted.values())
 
     def note_reported(self, node_id: str) -> None:
         """Hear that pytest has reported a case."""
@@ -130,14 +172,14 @@ class Ledger:
         return self._cases.get(node_id)
 
     def _find_violation(self, raw: Mapping[str, Any]) -> str:
-        name, worker = raw.get("case"), raw.get("worker")
+        name = raw.get("case")
         case = self._cases.get(name) if isinstance(name, str) else None
         if case is None or case.id not in self._selected:
-            return f"worker {worker!r} sent a record of {name!r:.200}, which this session does not run"
+            return f"a record of {name!r:.200}, which this session does not run"
         if (raw["suite"], raw["sample"], raw["model"]) != (case.suite, case.sample.id, case.model):
-            return f"worker {worker!r} sent a record of {case.id!r} that names another sample or model"
+            return f"a record of {case.id!r} that names another sample or model"
         if raw["epoch"] not in range(1, self._epochs + 1):
-            return f"worker {worker!r} sent epoch {raw['epoch']!r} of {case.id!r}, which has {self._epochs}"
+            return f"epoch {raw['epoch']!r} of {case.id!r}, which has {self._epochs}"
         return ""
 
     def find(self, case: str) -> tuple[Entry, ...]:
@@ -187,14 +229,15 @@ def make_entry(record: Record) -> Entry:
         scores=tuple((score.name, score.value) for score in record.scores),
         flags=record.flags,
         seconds=completion.timing.total if completion and not completion.cached else 0.0,
+        worker=record.worker,
     )
 
 
 def _find_intruder(raw: Mapping[str, Any], source: Source) -> str:
     if raw["worker"] != source.worker:
-        return f"worker {source.worker!r} sent a record of {raw['case']!r} in the name of {raw['worker']!r}"
+        return f"a record of {raw['case']!r} in the name of {raw['worker']!r:.40}"
     if raw["case"] not in source.assigned:
-        return f"worker {source.worker!r} sent a record of {raw['case']!r}, which it was never given"
+        return f"a record of {raw['case']!r}, which it was never given"
     return ""
 
 
@@ -217,4 +260,5 @@ def _read_entry(raw: Mapping[str, Any]) -> Entry:
         scores=scores,
         flags=tuple(map(intern, raw.get("flags", ()))),
         seconds=completion["timing"]["total"] if completion and not completion["cached"] else 0.0,
+        worker=intern(raw["worker"]),
     )

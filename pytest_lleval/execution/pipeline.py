@@ -50,7 +50,7 @@ class Pipeline(Generic[_R]):
         self._finish = finish
         self._window = window
         self._pending: dict[str, Future[_R]] = {}
-        self._tasks: set[asyncio.Task[_R]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         #: cases another worker took over; filled by the loop's thread
         self._given_up: deque[str] = deque()
         #: written by one thread each: a sum that two threads write loses counts
@@ -100,11 +100,15 @@ class Pipeline(Generic[_R]):
         """
         self._loop.call_soon_threadsafe(self._ask_all, cases)
 
+    def begin_aside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin something that is no case, on the loop of the cases; in any thread."""
+        self._loop.call_soon_threadsafe(lambda: self._keep(self._loop.create_task(work())))
+
     def _ask_all(self, cases: Sequence[Case]) -> None:
         for case in cases:
             self._keep(self._loop.create_task(self._run(case, _always)))
 
-    def _keep(self, task: asyncio.Task[_R]) -> None:
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         # the loop itself holds its tasks only weakly
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from ..core.errors import BudgetError
+from ..core.errors import BudgetError, ViolationError
 from ..core.records import Usage
 from ..core.settings import Settings
 from .budgets import Budget, Experience, Need
@@ -28,6 +28,8 @@ from .prices import Price, find_price
 __all__ = ["Lease", "Message", "Need", "Quota", "QuotaClient", "make_quota"]
 
 Message = tuple[Any, ...]
+#: calls of one process that may wait: more than any can have in flight
+_MOST_WAITING = 100_000
 #: hears the ticket, and why the call must not be made or None
 Reply = Callable[[int, str | None], None]
 
@@ -119,13 +121,21 @@ class Quota:
         :param ticket: names the call among the owner's
         :param need: what it is about to take
         :param reply: called in any thread, possibly before this returns; an owner whose `reply` fails is dropped
+        :raises ViolationError: when more of the owner's calls wait than it can have
         """
         with self._lock:
             if self._closed or owner in self._dropped:
                 return
-            self._queues.setdefault(owner, deque()).append(_Waiting(ticket, need, reply))
+            queue = self._queues.setdefault(owner, deque())
+            if len(queue) >= _MOST_WAITING:
+                raise ViolationError(f"more than {_MOST_WAITING:,} calls that wait for room")
+            queue.append(_Waiting(ticket, need, reply))
             answers = self._advance()
         self._answer(answers)
+
+    def is_waiting(self, owner: str) -> bool:
+        """Tell whether a process has asked for a call and was not answered yet; in any thread."""
+        return owner in self._queues
 
     def settle(self, owner: str, ticket: int, usage: Usage) -> None:
         """Hear what a call took.
@@ -360,7 +370,9 @@ def _decode_need(message: Message) -> tuple[int, Need]:
 
 
 def _decode_spent(message: Message) -> tuple[int, Usage]:
-    _, ticket, input_tokens, output_tokens, cached_tokens = message
+    _, ticket, *tokens = message
+    # nothing gives tokens back that were spent
+    input_tokens, output_tokens, cached_tokens = (None if count is None else max(0, count) for count in tokens)
     return ticket, Usage(input_tokens=input_tokens, output_tokens=output_tokens, cached_tokens=cached_tokens)
 
 

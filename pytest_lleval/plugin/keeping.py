@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from ..core.errors import LlevalError
+from ..core.errors import LlevalError, ViolationError
 from ..execution.planning import RunPlan
 from ..reports.escaping import escape_text
+from .carried import check_carried
 from .casereports import LINE, NEWS, VALUE
 from .controller import Controller
 from .ending import finish_run
 from .reporting import print_run
 from .state import SESSION_KEY, load_settings
 
-__all__ = ["keep_case"]
+__all__ = ["find_controller", "keep_case"]
 
 _NAME = "lleval-keeping"
 
@@ -33,6 +34,12 @@ def keep_case(config: pytest.Config, report: pytest.TestReport) -> None:
     if keeper is None:
         keeper = _open_keeper(config)
     keeper.receive(report)
+
+
+def find_controller(config: pytest.Config) -> Controller | None:
+    """Return what keeps the records of eval cases; None while there are none."""
+    keeper: CaseKeeper | None = config.pluginmanager.get_plugin(_NAME)
+    return keeper.controller if keeper is not None else None
 
 
 def _open_keeper(config: pytest.Config) -> CaseKeeper:
@@ -66,29 +73,28 @@ class CaseKeeper:
     """
 
     def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+        self.controller = controller
 
     def receive(self, report: pytest.TestReport) -> None:
         """Take the record off a report, which pytest keeps until the session ends."""
         line: str = report.__dict__.pop(LINE)
-        raw: dict[str, Any] = json.loads(line)
         worker = _name_sender(report)
-        if (raw["case"], raw["worker"]) != (report.nodeid, worker):
-            self._controller.ledger.violations.append(
-                f"the report of {report.nodeid!r:.200} by worker {worker!r} carries a record of {raw['case']!r:.200}"
-            )
+        try:
+            check_carried(worker, report.nodeid, {LINE: line})
+        except ViolationError as error:
+            self.controller.ledger.violations.append(f"worker {worker!r} has sent {error}")
             return
         self._hear(json.loads(report.__dict__.pop(NEWS, "{}")), worker)
-        self._controller.adopt_record(line)
-        self._controller.check()
+        self.controller.adopt_record(line)
+        self.controller.check()
 
     def _hear(self, news: dict[str, Any], worker: str) -> None:
         if "suite" in news:
-            self._controller.adopt("suites", news["suite"])
+            self.controller.adopt("suites", news["suite"])
         if "identity" in news:
-            self._controller.adopt("models", news["identity"])
+            self.controller.adopt("models", news["identity"])
         for found in news.get("machine", ()):
-            self._controller.note_machine(worker, found)
+            self.controller.note_machine(worker, found)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
@@ -116,13 +122,13 @@ class OwnKeeper(CaseKeeper):
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
         """Let everybody end, then decide: inside the hook of pytest's terminal, which shows it."""
         yield
-        self._controller.stop()
-        session.exitstatus = finish_run(self._config, self._controller, exitstatus)
+        self.controller.stop()
+        session.exitstatus = finish_run(self._config, self.controller, exitstatus)
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the numbers with their disclosures."""
-        print_run(self._controller, terminalreporter)
+        print_run(self.controller, terminalreporter)
 
 
 def _name_sender(report: pytest.TestReport) -> str:

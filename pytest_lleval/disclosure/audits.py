@@ -1,0 +1,134 @@
+"""What asking answers again on other workers has shown, and workers that are not believed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.records import Disclosure
+
+__all__ = ["AuditFindings", "find_audit_findings", "read_audit"]
+
+#: of a session's audit, what is counted
+_COUNTS = (
+    *("chosen", "asked", "agreed", "same_score", "unlike", "contradicted", "lied", "stale", "unanswered"),
+    *("unaudited", "undecided", "same_machine", "void"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFindings:
+    """The audits of all sessions of a run; where none was asked for there are no findings."""
+
+    #: of all answers that was to be asked again, in 0..1
+    share: float
+    #: answers: `chosen` beforehand, calls that `asked` again, and what became of them
+    counts: Mapping[str, int]
+    #: by worker, how many answers of it were audited, and how many two others contradicted
+    workers: Mapping[str, Mapping[str, int]]
+    #: answers that two workers contradict each other in, and nobody could decide
+    undecided: Sequence[Mapping[str, Any]]
+    #: why nothing was audited; empty where something was
+    unavailable: str = ""
+
+    @property
+    def audited(self) -> int:
+        """How many answers were compared with another worker's."""
+        names = ("agreed", "same_score", "unlike", "contradicted", "lied", "stale", "undecided")
+        return sum(self.counts[name] for name in names)
+
+    @property
+    def alike(self) -> int:
+        """How many of them were the same, or scored the same."""
+        return self.counts["agreed"] + self.counts["same_score"]
+
+
+def read_audit(sessions: Sequence[Mapping[str, Any]]) -> AuditFindings | None:
+    """Return what the audits of a run have come to; None where none was asked for.
+
+    :param sessions: of the run, as the manifest has them
+    """
+    tables = [session["audit"] for session in sessions if "audit" in session]
+    if not tables:
+        return None
+    workers: dict[str, Counter[str]] = {}
+    for number, session in enumerate(sessions, start=1):
+        for name, found in session.get("audit", {}).get("workers", {}).items():
+            known = name if len(sessions) == 1 else f"{name} of session {number}"
+            workers.setdefault(known, Counter()).update(found)
+    reasons = [str(table["unavailable"]) for table in tables if "unavailable" in table]
+    return AuditFindings(
+        share=float(tables[-1]["share"]),
+        counts={name: sum(int(table.get(name, 0)) for table in tables) for name in _COUNTS},
+        workers={name: dict(found) for name, found in workers.items()},
+        undecided=[found for table in tables for found in table.get("undecided_cases", ())],
+        unavailable=reasons[0] if len(reasons) == len(tables) else "",
+    )
+
+
+def find_audit_findings(sessions: Sequence[Mapping[str, Any]]) -> list[Disclosure]:
+    """Find workers that are not believed, and what their audit has shown of the answers.
+
+    :param sessions: of the run, as the manifest has them
+    """
+    found = list(_find_excluded(sessions))
+    audit = read_audit(sessions)
+    if audit is not None:
+        found += _find_gaps(audit)
+        found += _judge_answers(audit)
+    return found
+
+
+def _find_excluded(sessions: Sequence[Mapping[str, Any]]) -> Iterator[Disclosure]:
+    for session in sessions:
+        for worker in session.get("excluded", ()):
+            host = f" on host {worker['host']}" if worker["host"] else ""
+            voided = f"{worker['cases']:,} cases of worker {worker['worker']}{host} are void and were asked again"
+            tests = f"; {worker['tests']:,} tests it has run are not" if worker["tests"] else ""
+            message = f"{worker['reason']}: it is excluded; {voided}{tests}"
+            yield Disclosure(factor="E", severity="critical", message=message, evidence=dict(worker))
+
+
+def _find_gaps(audit: AuditFindings) -> Iterator[Disclosure]:
+    if audit.unavailable:
+        message = f"no answer was audited: {audit.unavailable}"
+        yield Disclosure(factor="E", severity="warning", message=message)
+    undecided = audit.counts["undecided"]
+    if undecided:
+        first = audit.undecided[0]
+        named = " and ".join(first["workers"])
+        message = (
+            f"workers {named} say different things of the {first['about']} of {first['case']}"
+            + (f" (and {undecided - 1:,} more)" if undecided > 1 else "")
+            + ": one of them lies or is broken, and no third worker could decide which"
+        )
+        yield Disclosure(factor="E", severity="critical", message=message, evidence={"cases": list(audit.undecided)})
+    missed = audit.counts["unaudited"] + audit.counts["unanswered"]
+    if missed:
+        message = f"{missed:,} of the answers to be audited could not be asked again on another worker"
+        yield Disclosure(factor="E", severity="warning", message=message)
+    same = audit.counts["same_machine"]
+    if same:
+        message = (
+            f"{same:,} answers were audited by a worker of the same host: its faults show, and lies of its owner do not"
+        )
+        yield Disclosure(factor="E", severity="note", message=message)
+
+
+def _judge_answers(audit: AuditFindings) -> Iterator[Disclosure]:
+    counts = audit.counts
+    judged = audit.audited - counts["lied"] - counts["undecided"] - counts["stale"]
+    if not judged:
+        return
+    other = counts["unlike"] + counts["contradicted"]
+    parts = [f"{counts['agreed']:,} of {judged:,} answers were the same"]
+    parts += [f"{counts['same_score']:,} others scored the same"] if counts["same_score"] else []
+    parts += [f"{other:,} scored otherwise"] if other else []
+    severity = "warning" if other else "note"
+    message = f"asked again on another worker, {', '.join(parts)}"
+    yield Disclosure(factor="S", severity=severity, message=message, evidence=dict(counts))  # type: ignore[arg-type]  # two of the three
+    if counts["stale"]:
+        message = f"{counts['stale']:,} answers of the response cache are not what the model says now"
+        yield Disclosure(factor="S", severity="warning", message=message)

@@ -1,0 +1,58 @@
+"""What a session takes over of the run it goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..core.records import Record
+from ..core.settings import Settings
+from ..execution.audit import AUDIT_JOURNAL
+from ..execution.journal import read_journal
+from ..execution.manifest import compare_experiments, refuse_tests
+from ..execution.quota import Quota
+from ..execution.rundir import find_run, read_manifest
+
+__all__ = ["adopt_manifest", "find_resumed", "read_earlier"]
+
+
+def find_resumed(root: Path, settings: Settings) -> Path | None:
+    """Return the run to go on with; None for a fresh one.
+
+    :param root: the project's
+    :raises LlevalError: when there is none, or it cannot be gone on with
+    """
+    if settings.resume is None:
+        return None
+    run = find_run(root, settings.resume)
+    refuse_tests(read_manifest(run), str(run))
+    return run
+
+
+def adopt_manifest(run: Path, fresh: dict[str, Any]) -> None:
+    """Put into a fresh manifest what the run's has of its beginning and its sessions.
+
+    :raises UsageError: when the run is another experiment
+    """
+    manifest = read_manifest(run)
+    compare_experiments(manifest, fresh, str(run))
+    fresh["created"] = manifest["created"]
+    fresh["sessions"] = manifest["sessions"]
+    if "canaries" in manifest:
+        fresh.setdefault("canaries", manifest["canaries"])
+
+
+def read_earlier(run: Path, quota: Quota | None) -> Iterator[Record]:
+    """Yield what the run has scored, and have the quota count all it has spent, audits included."""
+    for record in read_journal(run, outline=True):
+        _charge(record, quota)
+        if record.outcome == "scored":
+            yield record
+    for record in read_journal(run, outline=True, name=AUDIT_JOURNAL):
+        _charge(record, quota)
+
+
+def _charge(record: Record, quota: Quota | None) -> None:
+    if quota is not None and record.completion and not record.completion.cached:
+        quota.charge(record.model, record.completion.usage)
