@@ -147,6 +147,14 @@ class Settings:
     #: `None`: a fresh run; an empty string: the newest run; else the name or path of a run
     resume: str | None = None
     dry_run: bool = False
+    #: the share of answers that another worker asks again; 0 asks none
+    audit: float = 0.0
+    #: the file that names hosts for workers; None where there are none
+    hosts: str | None = None
+    #: seconds of silence after which a worker on a host is given up
+    host_timeout: float = 15.0
+    #: whether the session ends when a host is absent or lost
+    require_hosts: bool = False
     #: the size matrix; None where it is not asked for
     matrix: MatrixSettings | None = None
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from ..support.clock import read_time
 from .cgroups import find_cgroup
 from .cpushares import CpuMeter
 from .gpus import read_gpus
@@ -97,7 +98,7 @@ class MachineReader:
         hottest, margin = _read_temperatures()
         swap_in, swap_out = _read_swap()
         return EnvironmentSample(
-            at=time.time(),
+            at=read_time(),
             interval_s=shares.seconds,
             reference_wall_ms=reference.wall_ms,
             reference_cpu_ms=reference.cpu_ms,

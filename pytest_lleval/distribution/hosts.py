@@ -106,7 +106,7 @@ def parse_hosts(content: Mapping[str, Any], *, place: str, folder: Path) -> Host
     :raises UsageError: naming the table and the value that does not fit
     """
     _refuse_unknown(place, content, _TOP)
-    tables = _expect(place, "hosts", content.get("hosts"), dict)
+    tables = _expect(place, "hosts", content.get("hosts", {}), dict)
     if not tables:
         raise UsageError(f'{place}: names no host; add a table such as [hosts.worker1] with ssh = "worker1"')
     config = content.get("ssh_config")

@@ -1,7 +1,7 @@
 """What the controller does with xdist's workers: configures them, hears them, gives them work, and notices their end.
 
-Private names of xdist and execnet used here, guarded by ``tests/plugin/test_xdist_names.py``: a worker's controller has
-``notify_inproc``, ``putevent`` behind it, and ``_down``; its gateway has ``_io.kill``.
+What is used of xdist's private parts is in `private.py`; ``notify_inproc`` of a worker's controller, used here too, is
+guarded by the same test.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from typing import Any, Protocol
 import pytest
 
 from ..execution.ledger import Source
+from .auditing import AuditedScheduling
+from .audits import find_place
+from .guarding import Guard, GuardedFleet
 from .lines import Message, open_line
-from .scheduler import CaseScheduling, Evidence
+from .private import lose_worker
 from .watch import WorkerWatch
 
 __all__ = ["Fleet", "NodeHooks"]
 
 
-class Fleet(Evidence, Protocol):
+class Fleet(GuardedFleet, Protocol):
     """What xdist's hooks ask of the session."""
 
     def prepare(self, workers: int) -> None:
@@ -31,11 +34,12 @@ class Fleet(Evidence, Protocol):
     def attach(self) -> str:
         """Wait until the models have proven themselves; return what workers must know of them, as text."""
 
-    def configure(self, number: int) -> tuple[str, int]:
-        """Return the text for a worker's input and its requests in flight, by its number from 0."""
+    def configure(self, number: int, host: str) -> tuple[str, int]:
+        """Return the text for a worker's input and its requests in flight.
 
-    def select(self, node_ids: Sequence[str]) -> None:
-        """Hear which items the workers will run."""
+        :param number: of the worker, from 0
+        :param host: its host; empty for this machine
+        """
 
     def enter(self, lines: str, source: Source | None) -> list[str] | None:
         """Enter journal lines; return the cases they complete, None when they cannot be kept. Called in any thread."""
@@ -55,6 +59,9 @@ class Fleet(Evidence, Protocol):
     def note_lost(self, worker: str, reason: str) -> None:
         """Hear that a worker has ended before its time."""
 
+    def note_late(self, message: Message) -> None:
+        """Hear what a worker says that was given up already. In any thread."""
+
 
 class NodeHooks:
     """xdist's hooks on the controller; registered only when xdist is there.
@@ -67,17 +74,19 @@ class NodeHooks:
         self._fleet = fleet
         self._key = key
         self._workers = 0
-        self._scheduler: CaseScheduling | None = None
+        self._scheduler: AuditedScheduling | None = None
+        self._guard = Guard(fleet)
         self._ready: dict[Any, tuple[bool, list[str]]] = {}
         self._greeting = threading.Lock()
         #: what every worker must hear before it is given work; None until it is known
         self._attached: str | None = None
-        self._watch = WorkerWatch(_lose_node)
+        self._watch = WorkerWatch(lose_worker)
 
     @pytest.hookimpl
-    def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
+    def pytest_xdist_setupnodes(self, config: pytest.Config, specs: Sequence[Any]) -> None:
         """Before any worker starts."""
         self._workers = len(specs)
+        self._guard.begin(config, specs)
         self._fleet.prepare(len(specs))
 
     @pytest.hookimpl
@@ -85,8 +94,10 @@ class NodeHooks:
         """Before one worker starts: https://pytest-xdist.readthedocs.io/en/stable/how-to.html."""
         name = node.gateway.id
         number = int(name.removeprefix("gw")) if name.removeprefix("gw").isdigit() else 0
-        node.workerinput[self._key], node.lleval_connections = self._fleet.configure(number)
-        node.lleval_send = open_line(node, self._receive)
+        host = getattr(node, "lleval_host", "")
+        node.workerinput[self._key], node.lleval_connections = self._fleet.configure(number, host)
+        node.lleval_send = open_line(node, self._guard.listen(self._receive))
+        self._guard.watch(node)
 
     @pytest.hookimpl
     def pytest_xdist_make_scheduler(self, config: pytest.Config) -> Any:
@@ -97,7 +108,9 @@ class NodeHooks:
             for node in self._ready:
                 self._tell_attached(node, attached)
         if not names_scheduler(config):
-            self._scheduler = CaseScheduling(config, self._workers, self._fleet)
+            self._scheduler = self._guard.make_scheduler(config, self._workers)
+        else:
+            self._guard.leave_scheduling()
         return self._scheduler
 
     @pytest.hookimpl
@@ -105,11 +118,13 @@ class NodeHooks:
         """After a worker has collected."""
         if self._scheduler is not None:
             self._scheduler.note_ready(*self._ready.pop(node, (False, [])))
-        self._fleet.select(ids)
+        else:
+            self._fleet.select(ids)
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """After a report has reached the main thread."""
+        self._guard.note_report(report)
         if self._scheduler is not None and report.when != "teardown":
             self._scheduler.note_reported(getattr(report, "node", None), report.nodeid)
 
@@ -122,24 +137,38 @@ class NodeHooks:
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """After a worker has ended."""
         self._watch.forget(node)
-        if error:
+        excluded = self._guard.note_ended(node)
+        if getattr(node, "lleval_gone", False):
+            if not excluded:
+                self._fleet.note_lost(node.gateway.id, node.lleval_reason)
+            if self._scheduler is not None:
+                self._scheduler.note_gone(node)
+        elif error:
             self._fleet.note_lost(node.gateway.id, str(error))
 
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         """At the end."""
         self._watch.close()
+        self._guard.close()
 
     def _receive(self, node: Any, message: Message) -> None:
         """Hear a worker, in the thread of its gateway."""
+        if getattr(node, "lleval_gone", False):
+            # what it held is being asked of others
+            self._fleet.note_late(message)
+            return
         self._watch.note(node)
         match message:
             case ("records", str(lines)):
                 self._enter(node, lines)
                 node.lleval_send(("kept",))
+            case ("audited", *_):
+                self._guard.hear_audit(node, message)
             case ("ready", int(pid), bool(direct), str(turns)):
                 self._greet(node, direct, turns.splitlines())
-                self._watch.begin(node, pid, local=bool(node.gateway.spec.popen))
+                if not hasattr(node, "lleval_host"):
+                    self._watch.begin(node, pid, local=bool(node.gateway.spec.popen))
             case ("mark", str(name)):
                 if self._scheduler is not None:
                     self._scheduler.note_marked(node, name)
@@ -161,7 +190,7 @@ class NodeHooks:
     def _enter(self, node: Any, lines: str) -> None:
         source = None
         if self._scheduler is not None:
-            source = Source(node.gateway.id, self._scheduler.list_assigned(node))
+            source = Source(node.gateway.id, self._scheduler.list_assigned(node), find_place(node).machine)
         completed = self._fleet.enter(lines, source)
         if completed is None:
             # wakes the main thread, which alone can end the session
@@ -178,12 +207,3 @@ def names_scheduler(config: pytest.Config) -> bool:
     """Tell whether the user has named a scheduler of xdist's: ``-n`` alone sets the same option."""
     words = [*config.invocation_params.args, *shlex.split(environ.get("PYTEST_ADDOPTS", "")), *config.getini("addopts")]
     return any(str(word).startswith("--dist") for word in words)
-
-
-def _lose_node(node: Any, reason: str) -> None:
-    """End a worker that has gone silent, and tell xdist, which would wait for its connection to close."""
-    if node._down:  # noqa: SLF001  # xdist has no public word for a worker that is up
-        return
-    node._down = True  # noqa: SLF001
-    node.gateway._io.kill()  # noqa: SLF001
-    node.notify_inproc("errordown", node=node, error=reason)

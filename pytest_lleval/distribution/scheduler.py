@@ -16,8 +16,8 @@ from sys import intern
 from typing import Any, Protocol
 
 import pytest
-from xdist.report import report_collection_diff
 
+from .failures import report_crash, report_difference
 from .lines import Message
 from .pace import Pace, choose_depth
 
@@ -83,6 +83,8 @@ class CaseScheduling:
         #: what each worker was ever given, directly or not, also when it is gone
         self._assigned: dict[Any, set[str]] = {}
         self._ids: list[str] | None = None
+        #: before the beginning, workers that have collected anything else
+        self._different: dict[Any, list[str]] = {}
         self._differs = False
         self._started = False
         self._cases: deque[str] = deque()
@@ -132,14 +134,16 @@ class CaseScheduling:
             self._ids = [intern(str(name)) for name in collection]
         if self._ids == collection:
             self._held[node].ready = True
-            return
-        # a worker that replaces another must have what the other had
-        self._refuse(node, collection, self._ids)
+        elif self._started:
+            # a worker that replaces another must have what the other had
+            self._refuse(node, collection, self._ids)
+        else:
+            # it may be about to say that its collection has failed
+            self._held[node].ready = True
+            self._different[node] = list(collection)
 
     def _refuse(self, node: Any, collection: Sequence[str], expected: Sequence[str]) -> None:
-        message = report_collection_diff(expected, collection, "the first worker", node.gateway.id)
-        report = pytest.CollectReport(nodeid=node.gateway.id, outcome="failed", longrepr=message, result=[])
-        self._config.hook.pytest_collectreport(report=report)
+        report_difference(self._config, node, expected, collection)
         if self._started:
             node.shutdown()
         else:
@@ -147,10 +151,21 @@ class CaseScheduling:
 
     def schedule(self) -> None:
         """Begin, once every worker has collected; later, give a new worker its share."""
+        if not self._started and self._ids is not None:
+            self._compare(self._ids)
         if not self._started and self._ids is not None and not self._differs:
             self._started = True
             self._deal(self._ids)
         self._feed_all()
+
+    def _compare(self, ids: Sequence[str]) -> None:
+        """Refuse to begin when workers that are still there have collected different items."""
+        if len(self._different) == len(self._held):
+            # whoever came first is gone
+            self._ids = ids = [intern(name) for name in self._different.pop(next(iter(self._different)))]
+        for node, collection in self._different.items():
+            if collection != ids:
+                self._refuse(node, collection, ids)
 
     def _deal(self, ids: Iterable[str]) -> None:
         for index, name in enumerate(ids):
@@ -186,12 +201,46 @@ class CaseScheduling:
         :returns: the ordinary test it was running, for xdist to report as crashed
         """
         held = self._held.pop(node)
+        self._different.pop(node, None)
         if self._draining is node:
             self._draining = None
-        crashed = self._return_turns(held)
-        self._return_cases(held, node)
+        if getattr(node, "lleval_fault", "worker") == "host":
+            self._return_all(held)
+            crashed = None
+        else:
+            crashed = self._return_turns(held)
+            self._return_cases(held, node)
+        self._begin()
         self._feed_all()
+        if crashed and getattr(node, "lleval_gone", False):
+            # xdist believes that the worker has finished
+            report_crash(self._config, self, node, crashed)
+            return None
         return crashed
+
+    def note_gone(self, node: Any) -> None:
+        """Hear, before xdist's word, of a worker that has ended and that nobody replaces now."""
+        if not self._started:
+            self._expected -= 1
+            if node not in self._held:
+                self._begin()
+
+    def _begin(self) -> None:
+        """Begin when all have collected that are still there."""
+        if not self._started and self._held and self.collection_is_completed:
+            self.schedule()
+
+    def _return_all(self, held: _Held) -> None:
+        """Take everything back from a worker whose host is gone: nothing that it held is to blame."""
+        ids = self._ids or []
+        turns = [turn for turn in held.turns if not self._evidence.is_complete(ids[turn])]
+        lost = [name for name in held.cases if not self._evidence.is_complete(name)]
+        self.repeated += len(lost)
+        if held.alone in lost:
+            lost.remove(held.alone)
+            self._suspects.append(held.alone)
+        self._turns.extendleft(reversed(turns))
+        self._cases.extendleft(reversed(lost))
 
     def _return_turns(self, held: _Held) -> str | None:
         crashed = None

@@ -6,9 +6,12 @@ Every connection fails instead of asking (``BatchMode``), gives up in bounded ti
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
+
 from .hosts import Host
 
-__all__ = ["make_command", "make_spec"]
+__all__ = ["make_command", "make_environment", "make_spec"]
 
 #: ssh takes the first value it is given for an option
 _OPTIONS = (
@@ -26,6 +29,14 @@ def make_command(host: Host, remote: str) -> list[str]:
     """
     config = ["-F", str(host.ssh_config)] if host.ssh_config is not None else []
     return ["ssh", *config, *_list_words(host), remote]
+
+
+def make_environment(handed: Collection[str]) -> dict[str, str]:
+    """Return the environment of an ssh command: this process's, without what workers are handed inside the connection.
+
+    :param handed: names of variables
+    """
+    return {name: value for name, value in os.environ.items() if name not in handed}
 
 
 def make_spec(host: Host, folder: str | None = None) -> str:

@@ -55,6 +55,11 @@ class WorkerWatch:
             self._thread = threading.Thread(target=self._look, name="lleval-watch", daemon=True)
             self._thread.start()
 
+    def begin_once(self, node: Any, pid: int) -> None:
+        """Watch a worker on another machine, from its first sign of life on."""
+        if node not in self._signs:
+            self.begin(node, pid, local=False)
+
     def note(self, node: Any) -> None:
         """Hear a sign of life."""
         sign = self._signs.get(node)

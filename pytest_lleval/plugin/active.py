@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
+from .apart import drop_cells
 from .collection import CaseItem, collect_suites
 from .matrix import CELL_KEY, MatrixItem, annotate_cell, collect_cells, put_last
 from .protocol import ENTRIES_KEY, annotate_report, run_item
@@ -41,12 +42,18 @@ class ActiveHooks:
         items += collect_suites(session)
         items += collect_cells(session, self._run)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Remember what will run, and let the controller of a worker know."""
         put_last(session.items)
         self._run.select(item.nodeid for item in session.items)
+        if self._run.matrix is not None:
+            self._run.matrix.select(item.nodeid for item in session.items)
         self._run.open_line(session.items)
+        told = yield
+        if self._run.is_worker:
+            drop_cells(session)
+        return told
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:

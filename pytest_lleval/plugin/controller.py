@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,27 +19,33 @@ from ..core.errors import RunDirectoryError
 from ..core.records import BackendIdentity, Case, Record
 from ..core.settings import Settings
 from ..disclosure.environment import capture_environment
+from ..execution.acceptance import accept_line
 from ..execution.aside import run_aside
 from ..execution.asking import Asker
 from ..execution.attaching import attach_models, start_services
 from ..execution.cache import open_cache
 from ..execution.context import Attached, RunContext
-from ..execution.journal import Journal, read_journal
+from ..execution.journal import Journal
 from ..execution.ledger import Entry, Ledger, Source, make_entry, parse_line
-from ..execution.manifest import compare_experiments, make_manifest, refuse_tests
+from ..execution.manifest import make_manifest
 from ..execution.planning import RunPlan, add_chat_probe, make_probes
 from ..execution.prices import check_budget
 from ..execution.quota import Quota, make_quota
-from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, find_run, read_manifest, write_json
+from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, write_json
 from ..providers.registry import import_providers, read_computed
 from ..reports.machine import encode_report
 from ..reports.view import RunView, load_view
 from ..support.clock import find_start
 from .downloads import DownloadProgress
 from .following import JournalFollower
+from .inspection import Inspection
+from .resuming import adopt_manifest, find_resumed, read_earlier
 from .rulebook import Rulebook
+from .state import find_hosts
 
 if TYPE_CHECKING:
+    from ..distribution.audits import Place
+    from .hosting import HostCrew
     from .stopping import Stopper
 
 __all__ = ["Controller"]
@@ -84,6 +90,8 @@ class Controller:
         self._concluding: Future[None] | None = None
         self.attached = Attached()
         self.ledger = Ledger(plan.cases, settings.epochs)
+        #: whether workers are believed
+        self.inspection = Inspection(settings)
         self.quota: Quota | None = None
         #: ends suites whose gates are decided; None where they are asked to the end
         self.stopper: Stopper | None = None
@@ -97,11 +105,16 @@ class Controller:
         self.problem = ""
         #: the workers that ended before their time, with the reason
         self.lost: list[tuple[str, str]] = []
+        #: records that came from workers that had been given up
+        self.late = 0
+        #: the hosts that take part; None where there are none
+        self.hosts: HostCrew | None = find_hosts(config)
 
-    def make_context(self, workers: int) -> RunContext:
+    def make_context(self, workers: int, share: Mapping[str, int] | None = None) -> RunContext:
         """Return what a process that asks must know.
 
         :param workers: how many processes share the run
+        :param share: the requests it may have in flight, by model name; an even share if none
         """
         return RunContext(
             settings=self._settings,
@@ -109,6 +122,7 @@ class Controller:
             connections=self._connections,
             done=self.ledger.done,
             workers=workers,
+            share=share or {},
             root=os.getpid(),
         )
 
@@ -117,7 +131,7 @@ class Controller:
 
         :raises LlevalError: when something is not what it should be
         """
-        self._find_resumed()
+        find_resumed(Path(self._config.rootpath), self._settings)
         self.rules.prepare(self._plan)
         if self._settings.stop_decided:
             from .stopping import Stopper  # with numpy, which a session without it loads beside its start
@@ -161,13 +175,17 @@ class Controller:
         self._manifest |= self.rules.describe()
         self.asks_mock = any(identity.kind == "mock" for identity in identities)
         self.attached = Attached.describe(identities)
-        resumed = self._find_resumed()
+        resumed = find_resumed(root, self._settings)
         self.run = resumed or create_run(root, self._settings.run_dir)
         self._stack.enter_context(claim_run(self.run))
         self.quota = make_quota(self._settings)
         if resumed:
-            self._take_over(resumed)
+            adopt_manifest(resumed, self._manifest)
+            for record in read_earlier(resumed, self.quota):
+                self.ledger.enter_earlier(make_entry(record))
+                self._watch_gates(record.case)
         self._journal = Journal(self.run)
+        self.inspection.open(self.run, self._journal.size)
         self._read_counters("before")
         self._write_manifest()
         self._follower = JournalFollower(self.run)
@@ -175,30 +193,11 @@ class Controller:
     def _read_counters(self, moment: str) -> None:
         for spec in self._settings.models:
             count = read_computed(spec, self._connections.get(spec.name))
+            if count is not None and self.hosts is not None:
+                elsewhere = self.hosts.read_computed(spec.name)
+                count = count + elsewhere if elsewhere is not None else None
             if count is not None:
                 self._counters.setdefault(spec.name, {})[moment] = count
-
-    def _find_resumed(self) -> Path | None:
-        if self._settings.resume is None:
-            return None
-        run = find_run(Path(self._config.rootpath), self._settings.resume)
-        refuse_tests(read_manifest(run), str(run))
-        return run
-
-    def _take_over(self, run: Path) -> None:
-        """Refuse another experiment; keep what the run has scored."""
-        manifest = read_manifest(run)
-        compare_experiments(manifest, self._manifest, str(run))
-        self._manifest["created"] = manifest["created"]
-        self._manifest["sessions"] = manifest["sessions"]
-        if "canaries" in manifest:
-            self._manifest.setdefault("canaries", manifest["canaries"])
-        for record in read_journal(run, outline=True):
-            if record.outcome == "scored":
-                self.ledger.enter_earlier(make_entry(record))
-                self._watch_gates(record.case)
-            if self.quota is not None and record.completion and not record.completion.cached:
-                self.quota.charge(record.model, record.completion.usage)
 
     def _write_manifest(self) -> None:
         """Write the manifest with this session counted up to now."""
@@ -214,11 +213,14 @@ class Controller:
             "workers": self._machines,
             "counters": self._counters,
             "reseeded": dict(self._reseeded),
+            **self.inspection.describe(),
         }
         if self._unnoted:
             session["events_not_noted"] = self._unnoted
         if self.quota is not None:
             session["limits"] = self.quota.snapshot()
+        if self.hosts is not None:
+            session |= {"hosts": self.hosts.describe(), "host_events": self.hosts.events, "late": self.late}
         write_json(self.run / MANIFEST, {**self._manifest, "sessions": [*self._manifest["sessions"], session]})
 
     def enter_record(self, record: Record) -> None:
@@ -228,11 +230,16 @@ class Controller:
             self._enter(raw, dump_line(raw), None)
 
     def enter_lines(self, lines: Iterable[str], source: Source | None) -> list[str]:
-        """Enter the records a worker has sent; return the cases they complete."""
+        """Enter the records a worker has sent; return the cases they complete.
+
+        :raises ViolationError: for what no honest worker sends
+        """
         completed = []
         with self._guard:
             for line in lines:
-                entry = self._enter(parse_line(line), line, source)
+                raw = accept_line(line)
+                entry = self._enter(raw, line, source)
+                self.inspection.take(entry, raw, source)
                 if entry is not None and self.ledger.is_complete(entry.case):
                     completed.append(entry.case)
         return completed
@@ -256,6 +263,17 @@ class Controller:
         """Enter the record of a test; None when it is there already or cannot be kept."""
         with self._guard:
             return self._append(self.ledger.adopt(parse_line(line)), line)
+
+    def void(self, places: Sequence[Place], reason: str) -> list[str]:
+        """Believe nothing of workers any more; return the cases that must be asked again."""
+        with self._guard:
+            size = self._journal.size if self._journal is not None else 0
+            cases = self.inspection.void(places, reason, self.ledger, size)
+        for place in places:
+            if self.quota is not None:
+                self.quota.drop(place.worker)
+        self._write_manifest()
+        return cases
 
     def _append(self, entry: Entry | None, line: str) -> Entry | None:
         if entry is None or self._journal is None:
@@ -308,6 +326,10 @@ class Controller:
             self._cpu += found.get("cpu", 0.0)
         self._reseeded.update(found.get("reseeded", {}))
 
+    def note_host(self, worker: str, host: str) -> None:
+        """Hear on which host a worker is."""
+        self._machines.setdefault(worker, {"fingerprint": {}, "samples": []})["host"] = host
+
     def note_lost(self, worker: str, reason: str) -> None:
         """Hear that a worker has ended before its time."""
         self.lost.append((worker, reason))
@@ -345,7 +367,7 @@ class Controller:
         except RunDirectoryError as error:
             self.problem = self.problem or str(error)
         doubted = self.strict and (self.view is None or bool(self.view.unacknowledged))
-        failed = self.missing or self.problem or self.ledger.violations or doubted
+        failed = self.missing or self.problem or self.ledger.violations or self.inspection.failure or doubted
         if (failed or (self.view and not self.rules.holds(self.view))) and exitstatus == pytest.ExitCode.OK:
             return pytest.ExitCode.TESTS_FAILED
         return exitstatus
@@ -356,6 +378,9 @@ class Controller:
         self.close()
         self._write_manifest()
         reader = self._follower.finish() if self._follower else None
+        if self.inspection.excluded:
+            # it has read what is void now
+            reader = None
         self.view = load_view(self.run, self.rules.baseline, reader)
         write_json(self.run / REPORT, encode_report(self.view))
         self.rules.conclude(self.run, self.view)
@@ -370,3 +395,4 @@ class Controller:
             journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
+        self.inspection.close()

@@ -6,12 +6,17 @@ and without ``--lleval-suite`` it stays at that.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
 from .fixtures import backend, grade, lleval_seed, model, sample
+from .hostnames import uses_hosts
 from .options import declare_options, is_asked
 
 __all__ = ["backend", "grade", "lleval_seed", "model", "sample"]
+
+Collecting = Generator[None, pytest.CollectReport, pytest.CollectReport]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,10 +41,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(CaseListener(config), "lleval-listener")
+    elif "lleval_host" in config.workerinput:
+        from .handed import receive_handed  # inert sessions import nothing
+
+        receive_handed(config)
     if is_asked(config):
         from .activation import activate_session  # inert sessions import nothing
 
         activate_session(config)
+    elif uses_hosts(config):
+        from .testhosts import activate_hosts  # inert sessions import nothing
+
+        activate_hosts(config)
 
 
 class CaseListener:
@@ -74,6 +87,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from .cases import generate_cases  # inert sessions import nothing
 
         generate_cases(metafunc)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Collecting:
+    """Refuse marks that make no eval case."""
+    report = yield
+    if _finds_marks(collector, report):
+        from .strays import refuse_strays  # inert sessions import nothing
+
+        refuse_strays(report)
+    return report
+
+
+def _finds_marks(collector: pytest.Collector, report: pytest.CollectReport) -> bool:
+    items = [node for node in report.result or () if isinstance(node, pytest.Item)]
+    if items and collector.get_closest_marker("lleval") is not None:
+        return True
+    return any(mark.name == "lleval" for item in items for mark in item.own_markers)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

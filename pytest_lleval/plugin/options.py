@@ -131,6 +131,19 @@ _OPTIONS = (
     ),
     Option(name="run-dir", metavar="DIR", help="where the evidence goes (default: .lleval/runs/<time>-<id>)"),
     Option(name="resume", metavar="RUN", help="go on with a stopped run: its path or name, or nothing for the newest"),
+    Option(name="hosts", metavar="FILE", help="workers on other machines, by ssh: a TOML file with a table a host"),
+    Option(
+        name="host-timeout",
+        metavar="SECONDS",
+        help="silence after which a worker on a host is given up, and what it held given to others (default: 15)",
+    ),
+    Option(
+        name="audit",
+        metavar="SHARE",
+        help="ask a random share of answers again on another worker, on another host where there is one, e.g. 2%% or "
+        "0.02: a worker that lies is named and excluded (default: none)",
+    ),
+    Option(name="require-hosts", ini="bool", help="end the session when a host takes no part, or is lost"),
     Option(
         name="matrix",
         metavar="SIZES",
@@ -246,6 +259,10 @@ def read_settings(config: pytest.Config) -> Settings:
         run_dir=read.one("run-dir", str),
         resume=read.one("resume", str),
         dry_run=bool(read.value("dry-run")),
+        audit=read.one("audit", lambda text: parse_share("--lleval-audit", text)) or 0.0,
+        hosts=read.one("hosts", str),
+        host_timeout=read.number("host-timeout", float, "a number of seconds of at least 3", lambda n: n >= 3) or 15.0,
+        require_hosts=bool(read.value("require-hosts")),
         matrix=_read_matrix(read),
     )
     if settings.matrix is not None and settings.resume is not None:

@@ -6,12 +6,13 @@ import asyncio
 import json
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..core.encoding import dump_record
-from ..core.records import Record
+from ..core.records import Record, Score
+from ..execution.acceptance import MOST_BATCH, write_line
+from ..execution.audit import encode_scores
 from ..execution.quota import QuotaClient
 
 if TYPE_CHECKING:
@@ -81,13 +82,16 @@ class LineOutlet:
     :param worker: the worker's name
     :param number: the worker's number, from 0
     :param limited: whether the run has rate limits or a budget
+    :param far: whether the controller is on another machine
     """
 
-    def __init__(self, line: WorkerLine, worker: str, number: int, *, limited: bool) -> None:
+    def __init__(self, line: WorkerLine, worker: str, number: int, *, limited: bool, far: bool = False) -> None:
         self._line = line
         self.worker = worker
         self.number = number
         self._limited = limited
+        # word that an answer is kept takes as long as the way there and back; the wire must stay full meanwhile
+        self._rooms = 2 if far else 1
         self._parent = os.getppid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: QuotaClient | None = None
@@ -106,7 +110,7 @@ class LineOutlet:
     def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:
         """Hear on which loop the calls are made, and how many may be in flight at once."""
         self._loop = loop
-        self._room = asyncio.Semaphore(connections)
+        self._room = asyncio.Semaphore(self._rooms * connections)
         if self._limited:
             self._client = QuotaClient(self._line.send, loop)
 
@@ -127,18 +131,24 @@ class LineOutlet:
         """Send a record, together with those that come in the same moment."""
         if not self._lines and self._loop is not None:
             self._loop.call_soon(self._flush)
-        self._lines.append(dump_record(record))
+        self._lines.append(write_line(record))
         self._admitted += record.completion is not None and not record.completion.cached
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        self._unkept.append(self._admitted)
+        batches = _split(lines)
+        self._unkept += [0] * (len(batches) - 1) + [self._admitted]
         self._admitted = 0
-        self._line.send(("records", "\n".join(lines)))
+        for batch in batches:
+            self._line.send(("records", "\n".join(batch)))
 
     def _note_kept(self) -> None:
         for _ in range(self._unkept.popleft()):
             self._room.release()
+
+    def audit(self, ticket: str, record: Record, scores: Sequence[Score] | None) -> None:
+        """Send what was asked again for the controller."""
+        self._line.send(("audited", ticket, write_line(record), encode_scores(scores)))
 
     def mark(self, case: str) -> None:
         """Say that a case is about to be asked which may take this process down."""
@@ -160,3 +170,18 @@ class LineOutlet:
                     self._loop.call_soon_threadsafe(self._note_kept)
         elif self._client is not None:
             self._client.receive(message)
+
+
+def _split(lines: list[str]) -> list[list[str]]:
+    """Return lines in batches that a message can hold."""
+    if sum(map(len, lines)) <= MOST_BATCH:
+        return [lines]
+    batches: list[list[str]] = []
+    size = MOST_BATCH
+    for line in lines:
+        size += len(line)
+        if size > MOST_BATCH:
+            batches.append([])
+            size = len(line)
+        batches[-1].append(line)
+    return batches

@@ -15,6 +15,7 @@ from ..reports.terminal import render_run
 from .controller import Controller
 from .protocol import VALUE, find_value, is_case_report
 from .session import RunSession
+from .withdrawing import is_void
 
 __all__ = ["Display", "print_run"]
 
@@ -37,6 +38,8 @@ class Display:
         if controller is None:
             return
         controller.check()
+        if is_void(report) and is_case_report(report):
+            return
         if not is_case_report(report):
             if report.skipped:
                 controller.ledger.excuse(report.nodeid)
@@ -83,6 +86,8 @@ class Display:
         """
         if not is_case_report(report):
             return None
+        if is_void(report):
+            return "", "", ""
         category, letter, word, markup = _name_case(report.outcome, find_value(report))
         # where the live line is drawn, letters would break it
         return (category, letter, (word, markup)) if self._live is None else (category, "", "")
@@ -90,8 +95,12 @@ class Display:
     def print_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Print the run's numbers, and what was selected and never run."""
         controller = self._run.controller
-        if controller is not None:
-            print_run(controller, reporter)
+        if controller is None:
+            return
+        print_run(controller, reporter)
+        missing = self._run.matrix.missing if self._run.matrix is not None else 0
+        if missing:
+            reporter.write_line(f"not run: the matrix, {missing} of whose cells were selected", red=True)
 
 
 def print_run(controller: Controller, reporter: pytest.TerminalReporter) -> None:
@@ -115,8 +124,9 @@ def print_run(controller: Controller, reporter: pytest.TerminalReporter) -> None
         reporter.write_line(_name_missing(controller.missing), red=True)
     for violation in controller.ledger.violations[:_SHOWN_MISSING]:
         reporter.write_line(f"not counted: {violation}", red=True)
-    if controller.problem:
-        reporter.write_line(controller.problem, red=True)
+    for text in (controller.inspection.failure, controller.problem):
+        if text:
+            reporter.write_line(text, red=True)
     if controller.view is not None and (os.environ.get("GITHUB_STEP_SUMMARY") or os.environ.get("GITHUB_ACTIONS")):
         from .stepsummary import publish_verdict  # only in a job of GitHub's
 
@@ -130,8 +140,10 @@ def _share_location(suite: str) -> tuple[str, int | None, str]:
 
 def _render_engine(controller: Controller) -> Iterator[str]:
     """Say what happened to the workers."""
+    told = {event.get("worker") for event in controller.hosts.events} if controller.hosts is not None else set()
     for worker, reason in controller.lost:
-        yield escape_text(f"worker {worker} ended before its time ({reason}); what it held was given to others")
+        if worker not in told:
+            yield escape_text(f"worker {worker} ended before its time ({reason}); what it held was given to others")
     if controller.ledger.repeated:
         yield f"answered twice and counted once: {controller.ledger.repeated:,} (by workers that had been given up)"
 

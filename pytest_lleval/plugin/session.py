@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ import pytest
 
 from ..core.errors import DatasetError, LlevalError
 from ..core.matrix import MATRIX
+from ..core.records import Case
 from ..core.settings import Settings
 from ..execution.aside import run_aside
+from ..execution.audit import Task, decode_task
 from ..execution.context import Attached, RunContext
 from ..execution.planning import RunPlan, plan_run
 from ..execution.rundir import find_run, read_manifest
@@ -43,13 +46,14 @@ WORKER_INPUT = "lleval"
 _ATTACHED_SECONDS = 60.0
 
 
-def open_session(config: pytest.Config) -> RunSession:
+def open_session(config: pytest.Config, withheld: Collection[str] = ()) -> RunSession:
     """Read the settings and put the process's session into the stash.
 
+    :param withheld: models that are not asked
     :raises pytest.UsageError: for a setting that does not fit
     """
     try:
-        session = RunSession(config)
+        session = RunSession(config, withheld)
     except LlevalError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION_KEY] = session
@@ -60,14 +64,14 @@ def open_session(config: pytest.Config) -> RunSession:
 class RunSession:
     """One process's part of a run: it plans, and it asks, records, or both."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, withheld: Collection[str] = ()) -> None:
         self.config = config
         raw = getattr(config, "workerinput", {}).get(WORKER_INPUT)
         #: what the controller has told this worker
         self.context = RunContext.decode(raw) if raw else None
         self.line = _find_line(config) if raw else None
         self.stack = ExitStack()
-        self.settings = self._read_settings()
+        self.settings = self._read_settings(withheld)
         if not self.config.option.collectonly:
             preloading = run_aside(lambda: preload_clients(self.settings.models))
             # nothing of a session may go on when it is over, be it refused before it has begun
@@ -88,7 +92,7 @@ class RunSession:
         """Whether this process is an xdist worker."""
         return hasattr(self.config, "workerinput")
 
-    def _read_settings(self) -> Settings:
+    def _read_settings(self, withheld: Collection[str]) -> Settings:
         if self.context is not None:
             return self.context.settings
         settings = read_settings(self.config)
@@ -96,7 +100,7 @@ class RunSession:
             manifest = read_manifest(find_run(Path(self.config.rootpath), settings.resume))
             stored = Settings.decode({**manifest["settings"], "run_dir": None})
             return overlay_settings(self.config, stored)
-        return settings
+        return replace(settings, models=tuple(spec for spec in settings.models if spec.name not in withheld))
 
     def load_plan(self) -> RunPlan:
         """Return the plan of the run, loading suites and datasets the first time.
@@ -166,15 +170,6 @@ class RunSession:
             return False
         return runs_suites_alone(self.config) and self.config.args == []
 
-    def encode_context(self, workers: int) -> str:
-        """Return what a worker needs to know, as JSON.
-
-        :param workers: how many processes will share the run
-        """
-        if self.controller is None:
-            raise RuntimeError("workers are configured before the session has started")
-        return self.controller.make_context(workers).encode()
-
     @cached_property
     def worker(self) -> Worker:
         """The part that asks; opened when it is needed."""
@@ -202,7 +197,11 @@ class RunSession:
         name: str = self.config.workerinput["workerid"]  # type: ignore[attr-defined]  # xdist sets it
         number = name.removeprefix("gw")
         self._outlet = LineOutlet(
-            self.line, name, int(number) if number.isdigit() else 0, limited=context.settings.is_limited
+            self.line,
+            name,
+            int(number) if number.isdigit() else 0,
+            limited=context.settings.is_limited,
+            far=bool(context.host),
         )
         return self._outlet
 
@@ -236,11 +235,19 @@ class RunSession:
                     self.worker.note_decided(suite, model)
                 case ("ask", str(names)):
                     self.worker.ask_directly([cases[name].case for name in names.splitlines()])
+                case ("audit", str(text)):
+                    task = decode_task(text)
+                    self._ask_again(task, cases[task.case].case)
                 case _:
                     if self._outlet is not None:
                         self._outlet.hear(message)
 
         self.line.open(hear, direct=not has_onlookers(self.config), turns="\n".join(turns))
+
+    def _ask_again(self, task: Task, case: Case) -> None:
+        worker, outlet = self.worker, self._outlet
+        if outlet is not None:
+            worker.ask_again(case, task.epoch, task.answer, lambda again: outlet.audit(task.ticket, *again))
 
     def run_case(self, item: CaseItem) -> None:
         """Take the turn of one case."""

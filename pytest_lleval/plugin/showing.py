@@ -10,6 +10,7 @@ import pytest
 from .dryrun import report_dry_run
 from .reporting import Display
 from .session import RunSession
+from .state import find_hosts
 
 __all__ = ["ShowingHooks"]
 
@@ -20,6 +21,12 @@ class ShowingHooks:
     def __init__(self, session: RunSession) -> None:
         self._run = session
         self._display = Display(session)
+
+    @pytest.hookimpl
+    def pytest_report_header(self) -> list[str]:
+        """Name the hosts that take part."""
+        hosts = find_hosts(self._run.config)
+        return hosts.list_lines() if hosts is not None else []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:

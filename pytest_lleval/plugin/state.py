@@ -10,16 +10,23 @@ from ..core.settings import Settings
 from .options import read_settings
 
 if TYPE_CHECKING:
+    from .hosting import HostCrew
     from .session import RunSession
 
-__all__ = ["SESSION_KEY", "find_session", "load_settings"]
+__all__ = ["HOSTS_KEY", "SESSION_KEY", "find_hosts", "find_session", "load_settings"]
 
 SESSION_KEY: pytest.StashKey[RunSession] = pytest.StashKey()
+HOSTS_KEY: pytest.StashKey[HostCrew] = pytest.StashKey()
 
 
 def find_session(config: pytest.Config) -> RunSession:
     """Return the run session of an active configuration."""
     return config.stash[SESSION_KEY]
+
+
+def find_hosts(config: pytest.Config) -> HostCrew | None:
+    """Return the hosts that take part in the session; None where there are none."""
+    return config.stash.get(HOSTS_KEY, None)
 
 
 _SETTINGS_KEY: pytest.StashKey[Settings] = pytest.StashKey()

@@ -10,11 +10,11 @@ from functools import partial
 import pytest
 
 from ..core.encoding import decode_identity
-from ..core.records import BackendIdentity, Case
+from ..core.records import BackendIdentity, Case, Completion
 from ..disclosure.fingerprint import capture_fingerprint
 from ..disclosure.samples import Expected, flag_answer
 from ..disclosure.sampling import EnvironmentSampler
-from ..execution.asking import Asker
+from ..execution.asking import Again, Asker
 from ..execution.attaching import open_callers, share_connections
 from ..execution.cache import ResponseCache, open_cache
 from ..execution.calling import Outlet
@@ -24,6 +24,7 @@ from ..execution.looks import COUNTED, Looks
 from ..execution.pipeline import Pipeline
 from ..execution.planning import RunPlan
 from ..providers.counting import APPROXIMATION
+from ..support.kin import follow_kin
 from ..support.seeding import RESEEDED, unwatch
 from .collection import CaseItem, UnscoredError, explain_unscored
 from .protocol import ENTRIES_KEY
@@ -48,7 +49,7 @@ class Worker:
     def __init__(
         self, config: pytest.Config, plan: RunPlan, context: RunContext, attached: Attached, outlet: Outlet
     ) -> None:
-        share = share_connections(context.settings, outlet.number, context.workers)
+        share = context.share or share_connections(context.settings, outlet.number, context.workers)
         self._cache: ResponseCache | None = open_cache(context.settings.cache)
         self._callers = open_callers(context, attached, share, self._cache, outlet)
         self._asker = Asker(
@@ -68,6 +69,7 @@ class Worker:
         outlet.note_machine({"fingerprint": capture_fingerprint()})
         self._sampler = EnvironmentSampler(self._note_sample, root_pid=context.root or None)
         self._sampler.start()
+        follow_kin(self._sampler.adopt)
 
     def _note_sample(self, sample: dict[str, object]) -> None:
         self._outlet.note_machine({"sample": sample})
@@ -83,6 +85,18 @@ class Worker:
     def ask_directly(self, cases: Sequence[Case]) -> None:
         """Ask cases at once; their records go to the outlet alone."""
         self._pipeline.ask_all(cases)
+
+    def ask_again(self, case: Case, epoch: int, answer: Completion, tell: Callable[[Again], None]) -> None:
+        """Ask again what another worker has asked.
+
+        :param answer: what the other one was answered
+        :param tell: gets what comes of it, which nobody else does
+        """
+
+        async def ask() -> None:
+            tell(await self._asker.ask_again(case, epoch, answer))
+
+        self._pipeline.begin_aside(ask)
 
     def run_case(self, item: CaseItem) -> None:
         """Take the turn of one case: begin what comes behind it, wait for its records.

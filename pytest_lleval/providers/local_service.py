@@ -18,6 +18,7 @@ from ..core.contracts import Progress
 from ..core.errors import AttachError, UsageError
 from ..core.settings import ModelSpec
 from ..support.digest import digest_json
+from ..support.handover import copy_environment
 from .local_log import ServerLog, describe_exit, open_log
 from .local_models import ModelFile, find_model
 from .local_options import LocalOptions, read_options
@@ -157,7 +158,7 @@ def _make_environment() -> dict[str, str]:
     # Warnings turned into errors for the user's own tests must not reach the server. Threads that spin while they
     # wait for each other lose half their speed where others use the processors too; on idle ones sleeping costs a
     # seventh. The user's own OMP_WAIT_POLICY counts.
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    kept = {name: value for name, value in copy_environment().items() if name != "PYTHONWARNINGS"}
     return {"OMP_WAIT_POLICY": "passive", **kept}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -18,11 +18,14 @@ __all__ = [
     "connection_limit",
     "import_providers",
     "is_built_in",
+    "is_local",
     "known_providers",
+    "list_assets",
     "open_provider",
     "preload_clients",
     "read_computed",
     "read_max_retries",
+    "read_variables",
     "start_service",
 ]
 
@@ -81,6 +84,29 @@ def start_service(spec: ModelSpec, *, log_dir: Path | None, progress: Progress |
 def is_built_in(spec: ModelSpec) -> bool:
     """Tell whether the provider of a model is one of ours, which shows what it does."""
     return spec.provider in _BUILT_IN
+
+
+def is_local(spec: ModelSpec) -> bool:
+    """Tell whether a model runs on a server of the machine that asks it."""
+    return spec.provider in _LOCAL
+
+
+def list_assets(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, str, Path]]:
+    """Yield the files of the catalogue that servers of these models load: name in the cache, sha256, and file."""
+    from .local_models import CATALOGUE, find_model
+
+    for spec in specs:
+        asset = CATALOGUE.get(spec.model) if spec.provider in _LOCAL else None
+        if asset is not None:
+            yield asset.cache_name, asset.sha256, find_model(spec).path
+
+
+def read_variables(spec: ModelSpec) -> tuple[str, ...]:
+    """Return the variables of the environment that tell a model's built-in provider its key and its server."""
+    prefix = {"openai": "OPENAI", "anthropic": "ANTHROPIC"}.get(spec.provider)
+    if prefix is None:
+        return ()
+    return (f"{prefix}_API_KEY", *(() if spec.base_url else (f"{prefix}_BASE_URL",)))
 
 
 def read_computed(spec: ModelSpec, connection: Mapping[str, str] | None) -> int | None:

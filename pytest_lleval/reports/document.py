@@ -10,8 +10,10 @@ from typing import Any
 from ..analysis.contrast import Contrast
 from ..analysis.statistics import Estimate
 from ..analysis.summary import SuiteSummary
+from ..core.matrix import MATRIX
 from ..core.records import Disclosure
 from ..execution.rundir import read_manifest
+from .audits import tell_audit
 from .costs import tell_cost
 from .escaping import escape_text
 from .github import render_verdict
@@ -117,9 +119,10 @@ def _render_findings(view: RunView) -> Iterator[str]:
     for found in grave:
         title = escape_markdown(f"{name_factor(found.factor)}: {found.severity}")
         yield f"- **{title}** {escape_markdown(_describe(found, view.acknowledged))}"
-    for message in view.canaries:
+    told = [*view.canaries, *tell_audit(view.audit, view.excluded)]
+    for message in told:
         yield f"- {escape_markdown(message)}"
-    if grave or view.canaries:
+    if grave or told:
         yield ""
 
 
@@ -143,12 +146,16 @@ def _render_groups(summary: SuiteSummary) -> Iterator[str]:
 
 
 def _render_end(run: Path, view: RunView, manifest: Mapping[str, Any]) -> Iterator[str]:
-    for summary in view.suites:
-        traffic = summary.traffic
+    asked = [(f"{summary.suite} on {summary.model}", summary.model, summary.traffic) for summary in view.suites]
+    if view.matrix is not None:
+        asked += [(f"{MATRIX} on {curve.label}", curve.model, curve.traffic) for curve in view.matrix.curves]
+    for title, model, traffic in asked:
         text = (
-            f"{summary.suite} on {summary.model}: {traffic.requests:,} requests, tokens in {traffic.input_tokens:,}, "
-            f"out {traffic.output_tokens:,}, {tell_cost(summary, manifest)}"
+            f"{title}: {traffic.requests:,} requests, tokens in {traffic.input_tokens:,}, out "
+            f"{traffic.output_tokens:,}, {tell_cost(model, traffic, manifest)}"
         )
+        yield f"- {escape_markdown(text)}"
+    for text in view.hosts:
         yield f"- {escape_markdown(text)}"
     yield f"- {format_duration(view.wall)} of wall clock; run {escape_markdown(run.resolve().name)}"
     yield ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.encoding import SCHEMA_VERSION, encode_disclosure, encode_identity, encode_verdict
 from ..support.digest import digest_json
+from .audits import encode_audit, encode_excluded
 from .view import RunView
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ def encode_report(view: RunView) -> dict[str, Any]:
         "datasets": [dict(described) for described in view.datasets],
         "gates": [asdict(found) for found in view.gates],
         "canaries": list(view.canaries),
+        "audit": encode_audit(view.audit),
+        "excluded": encode_excluded(view.excluded),
         "trustworthy": view.trustworthy,
         "factors": [encode_verdict(verdict) for verdict in view.verdicts],
         "disclosures": [encode_disclosure(found) for found in view.disclosures],
         "acknowledged": dict(view.acknowledged),
         "matrix": _encode_matrix(view.matrix),
         "baseline": view.baseline,
+        "hosts": list(view.hosts),
         "wall_seconds": round(view.wall, 3),
         "cpu_seconds": round(view.cpu, 3),
     }

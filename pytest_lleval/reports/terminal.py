@@ -11,6 +11,7 @@ from ..core.gates import Answer, GateResult
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..disclosure.verdicts import FACTOR_TITLES, is_trustworthy
 from ..scoring.grading import WHOLE
+from .audits import tell_audit
 from .escaping import escape_text
 from .progress import format_duration
 from .textlines import Line
@@ -66,6 +67,8 @@ def _render_lines(view: RunView, width: int) -> Iterator[Line]:
         yield Line("nothing was scored", {"red": True})
     for message in view.canaries:
         yield Line(f"canaries {message}")
+    for message in tell_audit(view.audit, view.excluded):
+        yield Line(f"audit    {message}", {"red": True, "bold": True} if message.startswith("excluded") else {})
     yield Line("")
     if view.gates:
         yield from render_gates(view.gates)
@@ -76,6 +79,8 @@ def _render_lines(view: RunView, width: int) -> Iterator[Line]:
         yield Line(line.text.replace(name, "", 1) if name else line.text, line.markup)
     if view.baseline:
         yield Line(f"baseline {view.baseline}")
+    for number, text in enumerate(view.hosts):
+        yield Line(f"{'hosts' if number == 0 else '':<8} {text}", {"yellow": True})
     yield Line(
         f"wall     {format_duration(view.wall)} ({view.wall:.1f} s, start-up included), processor time {view.cpu:.1f} s"
     )

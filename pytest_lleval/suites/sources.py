@@ -13,6 +13,7 @@ from ..core.errors import DatasetError, LlevalError, SuiteError
 from ..core.records import Sample
 from .definition import Dataset
 from .registry import ChosenSuite
+from .supplies import find_supply
 
 __all__ = ["load_dataset", "read_csv_rows", "read_json_rows", "read_jsonl", "verify_content"]
 
@@ -29,7 +30,10 @@ def load_dataset(chosen: ChosenSuite, progress: Progress | None = None) -> Datas
     :raises SuiteError: when the suite's own loader fails or returns something else
     """
     suite = chosen.suite
-    if callable(suite.dataset):
+    supplied = find_supply(suite)
+    if supplied is not None:
+        dataset = supplied
+    elif callable(suite.dataset):
         dataset = _run_loader(chosen, progress)
     elif isinstance(suite.dataset, (str, Path)):
         path = (chosen.folder or Path()) / suite.dataset

@@ -53,7 +53,7 @@ def fetch_asset(asset: Asset, progress: Progress | None = None) -> Path:
 
 
 def _cache_path(asset: Asset) -> Path:
-    return cache_dir() / "assets" / asset.sha256[:16] / asset.file_name
+    return cache_dir() / "assets" / asset.cache_name
 
 
 def _find_local(asset: Asset) -> Path | None:

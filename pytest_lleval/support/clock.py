@@ -1,4 +1,4 @@
-"""When this process began."""
+"""When this process began, and what time it is where the evidence is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["find_start"]
+__all__ = ["find_start", "read_time", "shift_clock"]
+
+_offset = 0.0
+
+
+def shift_clock(seconds: float) -> None:
+    """Correct the clock of this machine from now on, as `read_time` tells it.
+
+    :param seconds: to be added
+    """
+    global _offset
+    _offset = seconds
+
+
+def read_time() -> float:
+    """Return the seconds since 1970 by the clock of the controller's machine, as exactly as it is known."""
+    return time.time() + _offset
 
 
 def find_start() -> float:

@@ -94,6 +94,11 @@ class Asset:
             return PurePosixPath(place.member if isinstance(place, WheelFile) else place.path).name
         return re.sub(r"[^\w.-]+", "-", self.name)
 
+    @property
+    def cache_name(self) -> str:
+        """Where the file is in the cache of assets."""
+        return f"{self.sha256[:16]}/{self.file_name}"
+
 
 def describe_place(place: Place) -> str:
     """Return the words by which messages call a place."""

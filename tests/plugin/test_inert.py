@@ -44,6 +44,7 @@ def test_an_unrelated_session_imports_no_more_than_the_options(plain_project: py
         "pytest_lleval.plugin",
         "pytest_lleval.plugin.fixtures",
         "pytest_lleval.plugin.hooks",
+        "pytest_lleval.plugin.hostnames",
         "pytest_lleval.plugin.options",
         "pytest_lleval.plugin.reading",
         "pytest_lleval.support",

@@ -34,3 +34,47 @@ def test_the_session_takes_the_events_we_give_it() -> None:
 
 def test_differences_of_collections_are_described() -> None:
     assert "Different tests were collected" in (report.report_collection_diff(["a"], ["b"], "x", "y") or "")
+
+
+def test_the_session_starts_workers_as_we_have_it_do() -> None:
+    session, manager = inspect.getsource(dsession.DSession), inspect.getsource(workermanage.NodeManager)
+    for name in ("self.nodemanager = NodeManager", "self._active_nodes", "self.queue: Queue", "self.shuttingdown"):
+        assert name in session
+    assert list(inspect.signature(workermanage.NodeManager.setup_node).parameters) == ["self", "spec", "putevent"]
+    # the specs that the hook gets are those that are started afterwards
+    assert "pytest_xdist_setupnodes(config=self.config, specs=self.specs)" in manager
+    assert "for spec in self.specs]" in manager
+    assert "gw = self.group.makegateway(spec)" in manager
+    assert "if self.roots:" in manager
+
+
+def test_a_worker_that_is_let_go_is_not_replaced() -> None:
+    source = inspect.getsource(dsession.DSession.worker_workerfinished)
+    assert "_clone_node" not in source
+    for name in ('node.workeroutput["exitstatus"] == 2', 'workeroutput["shouldfail"]', 'workeroutput["shouldstop"]'):
+        assert name in source
+
+
+def test_words_of_the_command_line_for_hosts_go_through_one_function() -> None:
+    assert list(inspect.signature(workermanage.make_reltoroot).parameters) == ["roots", "args"]
+    source = inspect.getsource(workermanage.WorkerController.setup)
+    assert "args = make_reltoroot(self.nodemanager.roots, args)" in source
+    assert "self.config.hook.pytest_configure_node(node=self)" in source
+    assert "self.putevent = putevent" in inspect.getsource(workermanage.WorkerController.__init__)
+
+
+def test_gateways_have_their_names() -> None:
+    assert hasattr(execnet.Gateway, "_rinfo")
+    assert "self._cache_rinfo" in inspect.getsource(execnet.Gateway._rinfo)
+    assert execnet.XSpec("ssh=a//lleval_host=b").lleval_host == "b"
+    assert execnet.XSpec("popen").lleval_host is None
+
+
+def test_ssh_is_started_in_the_place_we_start_it_from() -> None:
+    assert "io = gateway_io.create_io(spec, execmodel=self.execmodel)" in inspect.getsource(
+        execnet.multi.Group.makegateway
+    )
+    source = inspect.getsource(gateway_io.Popen2IOMaster.__init__)
+    assert "self.popen = p = execmodel.subprocess.Popen(args, stdout=PIPE, stdin=PIPE)" in source
+    assert "super().__init__(p.stdin, p.stdout, execmodel=execmodel)" in source
+    assert list(inspect.signature(gateway_io.ssh_args).parameters) == ["spec"]

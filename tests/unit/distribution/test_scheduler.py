@@ -215,3 +215,66 @@ def test_a_replacement_that_has_collected_something_else_is_sent_home_and_the_re
         answer(scheduler, evidence, nodes[0], nodes[0].asked[0])
     assert sorted(evidence.reported) == sorted(IDS)
     assert scheduler.tests_finished
+
+
+def lose(scheduler: CaseScheduling, node: Node, fault: str) -> str | None:
+    """Have a worker on a host end, as its hooks and xdist tell the scheduler."""
+    node.lleval_gone, node.lleval_fault, node.lleval_host = True, fault, "big"  # type: ignore[attr-defined]
+    scheduler.note_gone(node)
+    return scheduler.remove_node(node) if node in scheduler.nodes else None
+
+
+def test_nothing_is_to_blame_that_was_in_flight_when_a_host_was_lost() -> None:
+    evidence, nodes = Evidence(IDS), [Node(f"gw{number}") for number in range(4)]
+    scheduler = start(evidence, nodes)
+    for node in nodes[:3]:
+        assert lose(scheduler, node, "host") is None
+    while nodes[3].asked:
+        answer(scheduler, evidence, nodes[3], nodes[3].asked[0])
+    assert not evidence.aside
+    assert sorted(evidence.reported) == sorted(IDS)
+    assert scheduler.tests_finished
+
+
+def test_workers_begin_when_the_host_is_lost_that_they_wait_for() -> None:
+    for has_come_up in (False, True):
+        evidence, (first, second) = Evidence(IDS), (Node("gw0"), Node("gw1"))
+        scheduler = CaseScheduling(SimpleNamespace(), 2, evidence)  # type: ignore[arg-type]
+        join(scheduler, first)
+        if has_come_up:
+            scheduler.add_node(second)
+        assert not first.asked
+        lose(scheduler, second, "host")
+        assert first.asked
+
+
+def test_a_worker_that_joins_later_gets_its_share() -> None:
+    evidence, (first, second, third) = Evidence(IDS), (Node("gw0"), Node("gw1"), Node("gw2"))
+    scheduler = start(evidence, [first, second])
+    lose(scheduler, second, "host")
+    join(scheduler, third)
+    assert third.asked
+
+
+def test_a_test_is_reported_as_crashed_when_its_worker_ends_on_a_host_that_lives() -> None:
+    reports = []
+    hook = SimpleNamespace(
+        pytest_handlecrashitem=lambda **_: None, pytest_runtest_logreport=lambda report: reports.append(report)
+    )
+    evidence, nodes = Evidence([]), [Node("gw0"), Node("gw1")]
+    scheduler = start(evidence, nodes, ["t.py::one", "t.py::two", "t.py::three"], hook=hook)
+    assert lose(scheduler, nodes[0], "worker") is None
+    assert [report.nodeid for report in reports] == ["t.py::one"]
+    assert "host 'big'" in reports[0].longrepr
+    assert scheduler.has_pending
+
+
+def test_a_worker_whose_collection_fails_keeps_the_others_from_nothing() -> None:
+    for empty_first in (True, False):
+        evidence, (first, second, third) = Evidence(IDS), (Node("gw0"), Node("gw1"), Node("gw2"))
+        scheduler = CaseScheduling(SimpleNamespace(), 3, evidence)  # type: ignore[arg-type]
+        join(scheduler, first, [] if empty_first else IDS)
+        join(scheduler, second, IDS if empty_first else [])
+        lose(scheduler, first if empty_first else second, "worker")
+        join(scheduler, third)
+        assert third.asked

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lleval.core.encoding import dump_record, encode_record
-from pytest_lleval.core.errors import RunDirectoryError
+from pytest_lleval.core.errors import RunDirectoryError, ViolationError
 from pytest_lleval.core.records import Record
 from pytest_lleval.execution.ledger import Ledger, Source, make_entry, parse_line
 
@@ -71,9 +72,46 @@ def test_items_of_others_are_no_cases() -> None:
 def test_a_record_that_cannot_be_is_not_counted_and_said(changes: dict[str, object], said: str) -> None:
     ledger = make_ledger()
     record = replace(make_record(CASES[0]), **{"worker": "gw1", **changes})
-    assert not enter(ledger, record, Source("gw1", {IDS[0]}))
-    assert said in ledger.violations[0]
+    with pytest.raises(ViolationError, match=re.escape(said)):
+        enter(ledger, record, Source("gw1", {IDS[0]}))
     assert not any(ledger.is_complete(name) for name in IDS)
+
+
+def test_a_record_of_a_case_that_is_not_run_fails_a_session_that_does_not_know_what_its_workers_were_given() -> None:
+    ledger = make_ledger()
+    assert not enter(ledger, replace(make_record(CASES[0]), case="s::other[m]", worker="gw1"))
+    assert ledger.violations == ["worker 'gw1' sent a record of 's::other[m]', which this session does not run"]
+
+
+def test_a_record_counts_once_and_a_worker_that_sends_it_on_and_on_is_no_honest_one() -> None:
+    ledger, given = make_ledger(), set(IDS)
+    record = replace(make_record(CASES[0]), worker="gw1")
+    assert enter(ledger, record, Source("gw1", given))
+    # of a worker that was given up, whose case another one was given
+    assert not enter(ledger, replace(record, worker="gw0"), Source("gw0", given))
+    assert ledger.repeated == 1
+    for _ in range(100):
+        assert not enter(ledger, record, Source("gw1", given))
+    with pytest.raises(ViolationError, match="again, as it did with many before"):
+        enter(ledger, record, Source("gw1", given))
+
+
+def test_nothing_of_a_void_worker_counts_and_its_cases_are_open_again() -> None:
+    ledger, given = make_ledger(epochs=2), set(IDS)
+    ledger.enter_earlier(make_entry(replace(make_record(CASES[3]), worker="gw1")))
+    for epoch in (1, 2):
+        enter(ledger, replace(make_record(CASES[0], epoch=epoch), worker="gw1"), Source("gw1", given))
+    enter(ledger, replace(make_record(CASES[1]), worker="gw0"), Source("gw0", given))
+    enter(ledger, replace(make_record(CASES[1], epoch=2), worker="gw1"), Source("gw1", given))
+    ledger.note_reported(IDS[0])
+    assert ledger.void("gw1") == [IDS[0], IDS[1]]
+    assert not ledger.is_complete(IDS[0])
+    assert IDS[0] in ledger.find_missing()
+    assert [entry.worker for entry in ledger.find(IDS[1])] == ["gw0"]
+    # what a resumed run had is of another worker of that name
+    assert ledger.find(IDS[3])
+    assert not enter(ledger, replace(make_record(CASES[2]), worker="gw1"), Source("gw1", given))
+    assert enter(ledger, replace(make_record(CASES[0]), worker="gw0"), Source("gw0", given))
 
 
 def test_what_a_resumed_run_had_is_complete_and_not_fresh() -> None:

@@ -1,0 +1,39 @@
+"""What of workers fails a session in pytest's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from xdist.report import report_collection_diff
+
+__all__ = ["report_crash", "report_difference"]
+
+
+def report_difference(config: pytest.Config, node: Any, expected: Sequence[str], collection: Sequence[str]) -> None:
+    """Report a worker that has collected other items than the rest, with what differs."""
+    host = getattr(node, "lleval_host", "")
+    name = f"{node.gateway.id} on host {host}" if host else node.gateway.id
+    message = report_collection_diff(expected, collection, "the first worker", name)
+    report = pytest.CollectReport(nodeid=node.gateway.id, outcome="failed", longrepr=message, result=[])
+    config.hook.pytest_collectreport(report=report)
+
+
+def report_crash(config: pytest.Config, scheduler: Any, node: Any, name: str) -> None:
+    """Report a test as failed during which a worker on a host has ended, as xdist does for workers here.
+
+    :param name: the test's node id
+    """
+    place = name.split("::")[0]
+    report = pytest.TestReport(
+        nodeid=name,
+        location=(place, None, place),
+        keywords={},
+        outcome="failed",
+        longrepr=f"worker {node.gateway.id!r} on host {node.lleval_host!r} ended while running {name!r}",
+        when="call",
+    )
+    report.node = node  # type: ignore[attr-defined]  # as xdist's reports have it
+    config.hook.pytest_handlecrashitem(crashitem=name, report=report, sched=scheduler)
+    config.hook.pytest_runtest_logreport(report=report)

@@ -1,0 +1,181 @@
+"""Workers on hosts that end before their time: who is to blame, and how they come back.
+
+xdist starts a worker again in its main loop, at once and for ever, and a host that cannot be reached ends the session.
+Here xdist is told that the worker has finished. What it held goes to the others, the host is tried again in a thread of
+its own, and a worker that can be had joins the running session.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+import execnet
+import pytest
+
+from ..core.errors import HostError
+from .keepers import HostKeeper, Keepers
+from .private import adopt_worker, await_reason, end_quietly, wake_main
+from .starting import GatewayStarter
+
+__all__ = ["HostLosses"]
+
+#: starts that fail one after the other until a host is given up
+MOST_FAILURES = 3
+#: the same for workers that end while the host lives, for each it has: as xdist counts
+MOST_CRASHES = 4
+_FIRST_WAIT = 2.0
+_MOST_WAIT = 30.0
+
+
+class HostLosses:
+    """Watches the ends of workers on hosts, from the threads of their gateways.
+
+    :param config: of the controller
+    :param keepers: of the hosts
+    :param starter: of the workers' connections
+    :param tell: called with the host's name, a worker's or none, and what happened to it
+    """
+
+    def __init__(
+        self, config: pytest.Config, keepers: Keepers, starter: GatewayStarter, tell: Callable[[str, str, str], None]
+    ) -> None:
+        self._config = config
+        self._keepers = keepers
+        self._starter = starter
+        self._tell = tell
+        self._guard = threading.Lock()
+        #: workers to be had again, by host
+        self._owed: Counter[str] = Counter()
+        #: hosts that a thread is trying
+        self._trying: set[str] = set()
+        #: starts that failed one after the other, and workers that ended while their host lived
+        self._failures: Counter[str] = Counter()
+        self._crashes: Counter[str] = Counter()
+        self._reasons: dict[str, str] = {}
+        self._given_up: set[str] = set()
+        #: specs of workers that can join
+        self._waiting: deque[Any] = deque()
+        self._closed = threading.Event()
+        #: events of workers that were given up already
+        self.late = 0
+
+    def watch(self, node: Any) -> None:
+        """Stand between a worker on a host and xdist; before it is configured."""
+        put = node.putevent
+        node.lleval_gone = False
+        node.lleval_collected = False
+
+        def putevent(event: tuple[str, dict[str, Any]]) -> None:
+            if node.lleval_gone:
+                self.late += event[0] == "testreport"
+            elif event[0] == "errordown":
+                node.lleval_gone = True
+                threading.Thread(target=self._end, args=(node, put, event[1]["error"]), daemon=True).start()
+            elif event[0] != "workerfinished" or not await_reason(node):
+                put(event)
+
+        node.putevent = putevent
+
+    def _end(self, node: Any, put: Callable[[Any], None], error: object) -> None:
+        """Find out who is to blame, tell xdist, and try to have the worker again."""
+        name = node.lleval_host
+        there = self._keepers.by_name[name].answers()
+        node.lleval_fault = "worker" if there else "host"
+        node.lleval_reason = _shorten(error) if there else f"host {name!r} does not answer"
+        put(end_quietly(node))
+        with self._guard:
+            self._reasons[name] = node.lleval_reason
+            self._crashes[name] += there
+            self._failures[name] = 0 if node.lleval_collected else self._failures[name] + there
+        self._owe(name)
+
+    def _owe(self, name: str) -> None:
+        with self._guard:
+            self._owed[name] += 1
+            if name in self._trying or name in self._given_up or self._closed.is_set():
+                return
+            self._trying.add(name)
+        threading.Thread(target=self._try, args=(name,), name=f"lleval-again-{name}", daemon=True).start()
+
+    def ban(self, name: str) -> None:
+        """Try a host no more, whose workers are not believed."""
+        with self._guard:
+            self._given_up.add(name)
+
+    def note_absent(self, name: str) -> None:
+        """Hear of a worker that could not be had at the start: its host is tried again."""
+        self._owe(name)
+
+    def _try(self, name: str) -> None:
+        """Try a host until it has all its workers again, or is given up."""
+        keeper, wait = self._keepers.by_name[name], _FIRST_WAIT
+        while not self._closed.wait(wait) and name not in self._given_up:
+            if self._is_hopeless(name):
+                self._give_up(name)
+                return
+            wait = min(_MOST_WAIT, 2 * wait)
+            if not self._restore(keeper):
+                continue
+            with self._guard:
+                self._owed[name] -= 1
+                if self._owed[name] <= 0:
+                    self._trying.discard(name)
+                    return
+            wait = 0.0
+
+    def _is_hopeless(self, name: str) -> bool:
+        workers = self._keepers.by_name[name].host.workers
+        return self._failures[name] >= MOST_FAILURES or self._crashes[name] > MOST_CRASHES * workers
+
+    def _restore(self, keeper: HostKeeper) -> bool:
+        """Have one worker of a host again, if it can be had."""
+        try:
+            if not keeper.answers():
+                keeper.abandon()
+                keeper.open(self._keepers.group)
+            spec = execnet.XSpec(keeper.make_spec())
+            self._starter.start(spec)
+        except (HostError, OSError, EOFError, AssertionError, execnet.HostNotFound):
+            return False
+        self._waiting.append(spec)
+        wake_main(self._config)
+        return True
+
+    def _give_up(self, name: str) -> None:
+        with self._guard:
+            self._given_up.add(name)
+            self._trying.discard(name)
+        self._tell(name, "", f"given up, its workers end again and again: {self._reasons[name]}")
+
+    def adopt(self, *, wanted: bool) -> None:
+        """Let workers join that can; in the main thread.
+
+        :param wanted: whether there is anything for them to do
+        """
+        while self._waiting:
+            spec = self._waiting.popleft()
+            if not wanted or spec.lleval_host in self._given_up:
+                self._starter.drop(spec)
+                continue
+            try:
+                adopt_worker(self._config, spec)
+            except (OSError, EOFError):
+                # gone again already
+                self._owe(spec.lleval_host)
+            else:
+                self._tell(spec.lleval_host, spec.id, "is back")
+
+    def close(self) -> None:
+        """Try nobody any more."""
+        self._closed.set()
+        while self._waiting:
+            self._starter.drop(self._waiting.popleft())
+
+
+def _shorten(error: object) -> str:
+    """Return the last line of what a worker ended with."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "ended"

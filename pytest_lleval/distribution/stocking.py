@@ -1,0 +1,77 @@
+"""Sends a host the datasets and models of a session, so that it needs neither an index nor data of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import HostError
+from ..support.digest import digest_file
+from .link import HostLink
+from .remote import stock
+
+__all__ = ["Stock", "send_stock"]
+
+_CHUNK = 1 << 20
+_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """A file that a host needs.
+
+    :param name: relative to where it goes
+    :param sha256: of its content, 64 hex digits
+    :param source: a file of this machine, or the content itself
+    """
+
+    name: str
+    sha256: str
+    source: Path | bytes
+
+    @classmethod
+    def of(cls, name: str, source: Path | bytes) -> Stock:
+        """Return a file with its digest."""
+        digest = digest_file(source) if isinstance(source, Path) else hashlib.sha256(source).hexdigest()
+        return cls(name=name, sha256=digest, source=source)
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.source.stat().st_size if isinstance(self.source, Path) else len(self.source)
+
+    def read(self) -> Iterator[bytes]:
+        """Yield the content in pieces."""
+        if isinstance(self.source, bytes):
+            yield from (self.source[start : start + _CHUNK] for start in range(0, len(self.source), _CHUNK))
+            return
+        with self.source.open("rb") as stream:
+            while piece := stream.read(_CHUNK):
+                yield piece
+
+
+def send_stock(link: HostLink, files: Iterable[Stock], folder: str | None) -> None:
+    """Send a host the files it does not have.
+
+    :param folder: where they go on the host; its cache of assets if none
+    :raises HostError: when it does not take one, or is gone
+    """
+    channel = link.start(stock, folder)
+    try:
+        for file in files:
+            channel.send(("file", file.name, file.sha256, file.size))
+            if channel.receive(_SECONDS)[0] == "have":
+                continue
+            for piece in file.read():
+                channel.send(piece)
+            channel.send(b"")
+            channel.receive(_SECONDS)
+        channel.send(("end",))
+        channel.receive(_SECONDS)
+    except channel.RemoteError as error:
+        reason = error.formatted.strip().splitlines()[-1]
+        raise HostError(f"host {link.host.name!r} does not take {file.name!r}: {reason}") from error
+    except (OSError, EOFError, channel.TimeoutError) as error:
+        raise HostError(f"host {link.host.name!r}: the connection is gone ({error or 'closed'})") from error
