@@ -29,6 +29,15 @@ SIZES = (128, 512, 2048, 8192, 32_768)
 CROSSINGS = (700, 3_000, 12_000)
 REPEATS = (5, 8, 20)
 NOISES = (0.03, 0.1, 0.2)
+#: few sizes, and narrow ones, around both crossings
+GRIDS = {
+    "2 sizes, 8 times apart": (512, 4096),
+    "2 sizes, 16 times apart": (256, 4096),
+    "3 sizes, 4 times apart": (256, 1024, 4096),
+    "3 sizes, 8 times apart": (128, 1024, 8192),
+    "5 sizes, 3 times apart": (128, 384, 1152, 3456, 10_368),
+    "8 sizes, 2 times apart": (128, 256, 512, 1024, 2048, 4096, 8192, 16_384),
+}
 #: rounds of refinement that are shown
 LOOKS = (0, 1, 2, 4, 8)
 Curve = Callable[[float], float]
@@ -89,11 +98,14 @@ def touch() -> tuple[Curve, Curve]:
     return first, lambda x: first(x) * math.exp(0.15 * math.log(x / 2048) ** 2)
 
 
-def simulate(curves: tuple[Curve, Curve], noise: Noise, n: int, trials: int) -> Iterator[Crossover]:
-    rng = np.random.default_rng(crc32(repr((noise, n, curves[0](1000.0), curves[1](1000.0))).encode()))
+def simulate(
+    curves: tuple[Curve, Curve], noise: Noise, n: int, trials: int, sizes: Sequence[int] = SIZES
+) -> Iterator[Crossover]:
+    seed = noise, n, curves[0](1000.0), curves[1](1000.0), *(() if sizes is SIZES else sizes)
+    rng = np.random.default_rng(crc32(repr(seed).encode()))
     for _ in range(trials):
         first, second = (Server(name, curve, noise, rng) for name, curve in zip("AB", curves, strict=True))
-        yield find_crossover(first.measure(SIZES, n), second.measure(SIZES, n))
+        yield find_crossover(first.measure(sizes, n), second.measure(sizes, n))
 
 
 class Tally:
@@ -122,9 +134,9 @@ def print_head(first: str, columns: Iterable[str]) -> None:
     print(f"\n| {' | '.join(titles)} |\n|{'---|' * len(titles)}", flush=True)
 
 
-def cover(size: float, noise: Noise, n: int, trials: int) -> Tally:
+def cover(size: float, noise: Noise, n: int, trials: int, sizes: Sequence[int] = SIZES) -> Tally:
     tally = Tally(size)
-    for crossover in simulate(cross_at(size), noise, n, trials):
+    for crossover in simulate(cross_at(size), noise, n, trials, sizes):
         tally.add(crossover)
     return tally
 
@@ -137,6 +149,18 @@ def print_coverage(trials: int) -> None:
             tallies = [cover(size, Noise(spread), n, trials) for n in REPEATS]
             held, found = held + sum(one.held for one in tallies), found + sum(len(one.widths) for one in tallies)
             print(f"| {size:,}, {spread:.0%} | {' | '.join(map(str, tallies))} |", flush=True)
+    print(f"\nOf all {found:,} intervals {held / found:.1%} hold the truth.")
+
+
+def print_sizes(trials: int) -> None:
+    """Print what fewer sizes give, and such that are less than four times apart."""
+    print_head("sizes, 3 % noise", (f"{n} repeats" for n in REPEATS))
+    held = found = 0
+    for name, sizes in GRIDS.items():
+        for size in (900, 3_000):
+            tallies = [cover(size, Noise(0.03), n, trials, sizes) for n in REPEATS]
+            held, found = held + sum(one.held for one in tallies), found + sum(len(one.widths) for one in tallies)
+            print(f"| {name}, crossing at {size:,} | {' | '.join(map(str, tallies))} |", flush=True)
     print(f"\nOf all {found:,} intervals {held / found:.1%} hold the truth.")
 
 
@@ -304,6 +328,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=160, help="trials of each cell")
     trials, began = parser.parse_args().repeats, time.perf_counter()
     print_coverage(trials)
+    print_sizes(trials)
     print_noises(trials)
     print_methods(trials)
     print_refinement(trials // 2)

@@ -92,7 +92,8 @@ def find_crossover(
     reasons = [(models[0], left), (models[1], right), ("", lonely)]
     left_out = tuple(f"{name} {size}: {gap[size]}".strip() for name, gap in reasons for size in sorted(gap))
     if len(sizes) < 2:
-        why = f"too few sizes have times of both models: {len(sizes)}, and two are needed"
+        said = f": {left_out[0]}" if left_out else ""
+        why = f"too few sizes have times enough of both models: {len(sizes)}, and two are needed{said}"
         return Crossover(models=models, status="undecided", why=why, sizes=sizes, left_out=left_out)
     curves = [measure_curve([cells[size] for size in sizes]) for cells in (one, other)]
     ordering = order_curves(curves[0], curves[1], 1 - (1 - confidence) / (2 if refined else 1))

@@ -38,9 +38,10 @@ _NAMED = 3
 def compare_workers(fingerprints: Mapping[str, Mapping[str, Any]]) -> list[Disclosure]:
     """Find what differs between workers, with each value and whose it is.
 
-    :param fingerprints: by worker
+    :param fingerprints: by worker; empty of one that was given nothing to do
     """
     found = []
+    fingerprints = {worker: fingerprint for worker, fingerprint in fingerprints.items() if fingerprint}
     for key, (words, severity) in _list_fields(fingerprints.values()).items():
         holders: dict[str, list[str]] = {}
         for worker, fingerprint in fingerprints.items():

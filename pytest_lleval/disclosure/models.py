@@ -38,7 +38,7 @@ def judge_models(run: RunEvidence, baseline: RunEvidence | None = None) -> Verdi
             silent.append(identity.spec)
         if baseline is not None:
             findings += _compare_baseline(identity, rows, baseline)
-    named = ", ".join(f"{identity.served_model!r}" for identity in run.identities)
+    named = ", ".join(dict.fromkeys(f"{identity.served_model!r}" for identity in run.identities))
     return make_verdict(
         "F2",
         findings,

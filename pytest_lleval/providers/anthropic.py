@@ -13,11 +13,12 @@ from ..core.errors import RefusedError
 from ..core.records import Completion, Disclosure, Request, StopReason, Usage
 from ..core.settings import ModelSpec
 from .failures import Failure, shorten_text
+from .fields import read_count, read_string
 from .messages import join_message
 from .official import OfficialCalls, OfficialWire, find_transport_error
 from .options import require_official
 from .ratelimits import read_hold
-from .remote import RemoteProvider, read_count, read_string
+from .remote import RemoteProvider
 from .streaming import Streamed
 from .tracing import trace_request
 from .wire import CONNECT_SECONDS, Reply, Wire
@@ -82,7 +83,7 @@ class AnthropicProvider(RemoteProvider):
         """
         message = self._build_message(request)
         asked = {**message, "stream": True, "extra_body": {**message["extra_body"], **extra}}
-        return self._read_stream(await self._use_wire().post(_MESSAGES, asked), request, extra)
+        return self._read_stream(await self._send(lambda wire: wire.post(_MESSAGES, asked)), request, extra)
 
     def _join(self, reply: Reply) -> Streamed:
         return join_message(reply)

@@ -16,9 +16,10 @@ from ..core.errors import CallError, RefusedError
 from ..core.records import Completion, Request, StopReason, Timing, TokenLogprob, Usage
 from ..core.settings import ModelSpec
 from .failures import Failure, shorten_text
+from .fields import read_count, read_string
 from .options import read_client
 from .ratelimits import read_hold
-from .remote import RemoteProvider, read_count, read_string
+from .remote import RemoteProvider
 from .streaming import Streamed, join_events
 from .wire import CONNECT_SECONDS, Reply, Wire
 
@@ -131,7 +132,7 @@ class OpenAIProvider(RemoteProvider):
         asked = {"stream": True, "stream_options": {"include_usage": True}}
         # the official client has no arguments for what only some servers take
         further = {"extra_body": dict(extra)} if self._client_kind == "official" else extra
-        reply = await self._post_chat(self._use_wire(), request, {**asked, **further})
+        reply = await self._send(lambda wire: self._post_chat(wire, request, {**asked, **further}))
         return self._read_stream(reply, request, {**asked, **extra})
 
     def _join(self, reply: Reply) -> Streamed:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -26,11 +27,12 @@ from .sent import trace_reply
 from .streaming import Streamed, forgive_extra, is_stream
 from .wire import Reply, Wire
 
-__all__ = ["Answer", "RemoteProvider", "read_count", "read_string"]
+__all__ = ["Answer", "RemoteProvider"]
 
 _ATTACH_SECONDS = 60.0
 _CALL_SECONDS = 600.0
 _PROBE_ATTEMPTS = 4
+_NO_TIME = 0.001
 #: What a local server that checks no key is sent; the clients insist on one.
 _PLACEHOLDER_KEY = "no-key-needed"
 
@@ -99,10 +101,9 @@ class RemoteProvider(ABC):
 
     @property
     def _closes_streams(self) -> bool:
-        """Whether each answer in pieces has a connection of its own.
+        """Whether each answer in pieces has a connection of its own, which without TLS costs a round trip.
 
-        llama.cpp drops the connection after one, without saying so, and a request that follows at once fails. It and
-        its like answer without TLS, where a connection costs no more than a round trip.
+        llama.cpp drops it afterwards without saying so, and a request that follows at once would fail.
         """
         return urlsplit(self._base_url).scheme == "http"
 
@@ -193,14 +194,23 @@ class RemoteProvider(ABC):
             await wire.aclose()
 
     def _use_wire(self) -> Wire:
-        # Importing the client and reading certificates takes up to a second, which is no time of the model.
         if self._wire is None:
             self._check_key()
             self._wire = self._open_wire()
         return self._wire
 
+    async def _send(self, post: Callable[[Wire], Awaitable[Reply | Failure]]) -> Reply | Failure:
+        """Send a request; the first one waits for the client to be made, and its time says so."""
+        began = time.perf_counter()
+        wire = self._use_wire()
+        opening = time.perf_counter() - began
+        reply = await post(wire)
+        if isinstance(reply, Failure) or opening < _NO_TIME:
+            return reply
+        return replace(reply, timing=replace(reply.timing, total=reply.timing.total + opening))
+
     async def _ask(self, request: Request) -> Answer | Failure:
-        reply = await self._post(self._use_wire(), request)
+        reply = await self._send(lambda wire: self._post(wire, request))
         if isinstance(reply, Failure):
             return reply
         if not 200 <= reply.status < 300:
@@ -380,14 +390,3 @@ class RemoteProvider(ABC):
                 evidence={"omit": sorted(self._omitted)},
             ),
         )
-
-
-def read_string(value: object) -> str | None:
-    """Return `value` if it is a text that says something, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def read_count(holder: object, name: str) -> int | None:
-    """Return the count called `name` of a parsed JSON object, None where there is none."""
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -28,8 +28,12 @@ def say_headline(view: RunView) -> str:
     if matrix is not None:
         told = [say_matrix(matrix), *([gates] if gates else []), *([trust] if matrix.is_measured else [])]
         return f"{'; '.join(told)}."
-    if not any(summary.scored for summary in view.suites):
-        return "Nothing was scored."
+    scored = any(summary.scored for summary in view.suites)
+    said = _say_both(view, gates, trust) if scored else "Nothing was scored."
+    return f"{view.part.name[0].upper()}{view.part.name[1:]}. {said}" if view.part else said
+
+
+def _say_both(view: RunView, gates: str, trust: str) -> str:
     if not gates:
         return f"{trust[0].upper()}{trust[1:]}."
     agree = view.trustworthy != any(gate.fails for gate in view.gates)
@@ -82,7 +86,8 @@ def render_results(view: RunView) -> Markup:
 
 def _render_result(summary: SuiteSummary, flags: Iterable[str], view: RunView) -> Markup:
     first = summary.metrics[0] if summary.metrics else None
-    parts = [element("h2", summary.suite, " ", element("small", "on ", summary.model))]
+    part = f" ({view.part.name})" if view.part else ""
+    parts = [element("h2", summary.suite, " ", element("small", "on ", summary.model, part))]
     if first is None:
         parts.append(element("p", "nothing scored", class_="figure none"))
     else:

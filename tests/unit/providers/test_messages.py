@@ -71,9 +71,9 @@ def test_the_first_and_the_last_token_have_the_times_at_which_they_came(server):
     found = stream_with(server, chat("hi"), chat("hi"))[1]
     first, last = found.timing.first_token, found.timing.last_token
     # the events before the text count for nothing
-    assert FIRST <= first
+    assert first >= FIRST
     # four gaps, of which a busy machine may take some off
-    assert 3 * GAP <= last - first
+    assert last - first >= 3 * GAP
     assert found.timing.first_byte < first
     assert last <= found.timing.total
 

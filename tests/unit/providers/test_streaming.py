@@ -58,9 +58,9 @@ def test_a_streamed_answer_is_the_answer_in_one_piece(server, client):
 def test_the_first_and_the_last_token_have_the_times_at_which_they_came(server, client):
     found = stream_with(server, chat("hi"), chat("hi"), client=client)[1]
     first, last = found.timing.first_token, found.timing.last_token
-    assert FIRST <= first
+    assert first >= FIRST
     # four gaps, of which a busy machine may take some off
-    assert 3 * GAP <= last - first
+    assert last - first >= 3 * GAP
     assert last <= found.timing.total
 
 

@@ -269,7 +269,8 @@ def matrix_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_stress_curves_are_seen_and_answer_to_the_pointer(visit: Any, matrix_file: Path, scheme: str) -> None:
-    page = visit(matrix_file, ready="html.scripted", color_scheme=scheme)
+    # without motion, so that a place does not move while it is pointed at
+    page = visit(matrix_file, ready="html.scripted", color_scheme=scheme, reduced_motion="reduce")
     assert page.evaluate(_PALE) == []
     page.get_by_role("link", name="Stress curves").click()
     drawn = page.locator("#stress svg[role=img]")
