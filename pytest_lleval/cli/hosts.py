@@ -52,7 +52,7 @@ def _check_hosts(parsed: argparse.Namespace) -> int:
         for problem in problems:
             _say_of(host.name, problem)
     for name, probe in probes.items():
-        if probe.facts:
+        if "code" in probe.facts:
             for difference in describe_differences(probe):
                 _say_of(name, f"not as here: {difference}")
     say(f"{len(file.hosts) - bad} of {len(file.hosts)} hosts can be used")

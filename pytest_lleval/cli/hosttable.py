@@ -13,7 +13,7 @@ from ..reports.escaping import escape_text
 __all__ = ["make_table"]
 
 _HEAD = (
-    *("host", "can be reached", "round trip", "clock", "python", "pytest-lleval", "other packages", "cores", "memory"),
+    *("host", "reached", "round trip", "clock", "python", "pytest-lleval", "packages", "cores", "memory"),
     *("GPUs", "models and data"),
 )
 _NOTHING = "-"
@@ -27,13 +27,13 @@ def make_table(probes: Mapping[str, Probe]) -> list[str]:
     :param probes: by the host's name
     """
     facts = {**describe_here(), "packages": list_packages(), "assets": list_assets()}
-    rows = [_HEAD, ("this machine", "", "", "", *_describe(facts, ""))]
+    rows = [_HEAD, ("this machine", "", "", "", *_describe(facts, f"{len(list_packages())}"))]
     for name, probe in probes.items():
         reached = "yes" if probe.facts or probe.round_trip else "no"
         met = [_format_time(probe.round_trip), _format_clock(probe)] if probe.round_trip else []
-        others = len(list_other_packages(probe)) if probe.facts else 0
-        told = _describe(probe.facts, f"{others} differ" if others else "same") if probe.facts else []
-        rows.append((name, reached, *met, *told))
+        others = len(list_other_packages(probe)) if "code" in probe.facts else None
+        told = _describe(probe.facts, _NOTHING if others is None else f"{others} differ" if others else "same")
+        rows.append((name, reached, *(met or [_NOTHING] * 2), *told))
     return list(_align(rows))
 
 
@@ -74,7 +74,6 @@ def _show(value: object) -> str:
 
 
 def _align(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    whole = [[*row, *[_NOTHING] * (len(_HEAD) - len(row))] for row in rows]
-    widths = [max(len(row[place]) for row in whole) for place in range(len(_HEAD))]
-    for row in whole:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -120,8 +120,8 @@ def _bootstrap(host: Host, plan: Plan, tell: Callable[[str], None], seconds: flo
         faults = _list_faults(built, plan)
         if faults:
             raise HostError(f"the environment made there is not as it should be: {'; '.join(faults)}")
-        venv = carrier.do("switch", wheels=sorted(site.sent))
-    text = f"made {venv} with {len(plan.pins) + 1} packages, {site.origin}, in {time.monotonic() - began:.0f} s"
+        carrier.do("switch", wheels=sorted(site.sent))
+    text = f"made {host.venv} with {len(plan.pins) + 1} packages, {site.origin}, in {time.monotonic() - began:.0f} s"
     return Outcome(problem=built.problem, text=text)
 
 
@@ -154,6 +154,8 @@ class _Site:
             try:
                 return self._build_offline(tell)
             except HostError as second:
+                if second.kind == "unreachable":
+                    raise
                 raise HostError(f"it cannot install from its index ({error}), nor from here: {second}") from second
 
     def _build_offline(self, tell: Callable[[str], None]) -> str:

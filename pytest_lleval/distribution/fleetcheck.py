@@ -17,6 +17,8 @@ __all__ = ["describe_differences", "describe_here", "find_refusal", "list_other_
 
 _PACKAGE = "packages."
 _DIGITS = 12
+#: how many packages are told before the others are counted
+_NAMED = 12
 
 
 @functools.cache
@@ -46,7 +48,8 @@ def describe_differences(probe: Probe) -> list[str]:
     ]
     packages = list_other_packages(probe)
     if packages:
-        told.append("packages: " + ", ".join(packages))
+        more = f" and {len(packages) - _NAMED} more" if len(packages) > _NAMED else ""
+        told.append(f"packages: {', '.join(packages[:_NAMED])}{more}")
     return told
 
 
@@ -62,4 +65,8 @@ def list_other_packages(probe: Probe) -> list[str]:
 def _compare(probe: Probe) -> Mapping[str, tuple[str, str, str]]:
     names = {*list_packages(), *probe.facts.get("packages", {})}
     packages = {name: version for name in names if (version := find_version(name)) is not None}
-    return compare_machines({**describe_here(), "packages": packages}, probe.facts)
+    # a host without the package cannot say all of itself
+    known = {key: value for key, value in describe_here().items() if key in probe.facts}
+    return compare_machines(
+        {**known, "packages": packages}, {key: probe.facts.get(key) for key in (*known, "packages")}
+    )

@@ -117,7 +117,7 @@ def _make_request(host: Host, names: list[str]) -> dict[str, Any]:
 
 def _judge(host: Host, facts: Mapping[str, Any]) -> str:
     """Return why a host that answers cannot be used all the same; empty if it can."""
-    way = "run `lleval hosts bootstrap`" if host.bootstrap else "install it there, or say bootstrap = true"
+    way = "run `lleval hosts bootstrap`" if host.bootstrap else "install what is missing, or say bootstrap = true"
     if missing := facts["missing"]:
         return f"{make_printable(', '.join(missing))} not found by {host.python!r} there: {way}"
     if broken := facts["broken"]:

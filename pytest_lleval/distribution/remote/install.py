@@ -23,6 +23,7 @@ from typing import Any
 #: in each environment made here; says whether it was finished
 MARKER = "lleval-environment.json"
 _CHUNK = 1 << 20
+_ELSEWHERE = "name another folder by venv = …, or remove it"
 #: longer than the other end takes for anything between two steps
 _IDLE = 1200
 _SEARCHED = (
@@ -56,7 +57,7 @@ class Site:
     """
 
     def __init__(self, venv: str) -> None:
-        self.venv = Path(os.path.abspath(venv))  # noqa: PTH100  Path.resolve would follow the link
+        self.venv = Path(os.path.abspath(os.path.expanduser(venv)))  # noqa: PTH100, PTH111  Path.resolve follows the link
         self.wheels = self.venv.with_name(self.venv.name + "-wheels")
         self.built: Path | None = None
         self.lock = self.take_lock()
@@ -71,7 +72,9 @@ class Site:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StepError(f"another bootstrap is at work on it (process {file.read() or '?'} there)") from error
+            raise StepError(
+                f"another bootstrap is at work on it (process {file.read() or '?'} there): let it end"
+            ) from error
         file.truncate()
         file.write(str(os.getpid()))
         file.flush()
@@ -85,9 +88,9 @@ class Site:
         """
         if self.venv.is_symlink():
             if not (self.venv / MARKER).is_file() and self.venv.exists():
-                raise StepError(f"{self.venv} is a link that `lleval hosts bootstrap` did not make")
+                raise StepError(f"{self.venv} is a link that `lleval hosts bootstrap` did not make: {_ELSEWHERE}")
         elif self.venv.exists():
-            raise StepError(f"{self.venv} is there already and `lleval hosts bootstrap` did not make it")
+            raise StepError(f"{self.venv} is there already and `lleval hosts bootstrap` did not make it: {_ELSEWHERE}")
         self.clear(keep=[])
         python, found = find_python(implementation, version)
         return {"python": python, "version": found, "uv": find_program("uv"), "system": platform.system()}

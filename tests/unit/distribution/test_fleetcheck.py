@@ -56,6 +56,16 @@ def test_packages_that_differ_are_told_together() -> None:
     assert describe_differences(other) == ["packages: " + ", ".join(listed)]
 
 
+def test_of_many_packages_some_are_named() -> None:
+    (told,) = describe_differences(probe(packages={}))
+    assert told.endswith(f" and {len(list_other_packages(probe(packages={}))) - 12} more")
+
+
+def test_a_host_that_could_not_say_all_of_itself_is_not_called_different_in_it() -> None:
+    here = describe_here()
+    assert describe_differences(Probe(facts={"python": here["python"], "packages": dict(list_packages())})) == []
+
+
 def test_a_package_that_both_have_is_no_difference_even_if_only_the_host_needs_it() -> None:
     import hypothesis
 
