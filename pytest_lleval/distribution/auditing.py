@@ -13,6 +13,7 @@ import pytest
 from .audits import AuditQueue, AuditTask, Place, find_place
 from .events import is_far
 from .exclusion import Exclusions
+from .private import count_collected
 from .scheduler import CaseScheduling, Evidence
 
 __all__ = ["AuditedScheduling", "Audits", "choose_collection"]
@@ -149,6 +150,8 @@ class AuditedScheduling(CaseScheduling):
             self._dismiss(node, collection)
         else:
             super().add_node_collection(node, collection)
+        if self._started and self._ids is not None:
+            count_collected(self._config, len(self._ids))
 
     def _compare(self, ids: Sequence[str]) -> None:
         """Go by what most have collected; hosts with anything else are left out, a worker here ends the session."""
@@ -177,6 +180,7 @@ class AuditedScheduling(CaseScheduling):
 
     def _deal(self, ids: Iterable[str]) -> None:
         known = list(ids)
+        count_collected(self._config, len(known))
         self._select(known)
         super()._deal(known)
 

@@ -21,7 +21,7 @@ from ..core.errors import HostError
 from .hosts import Host
 from .link import HostLink, open_link
 from .remote import echo, keeper, reach
-from .shipping import Package, place_folder, send_project
+from .shipping import Package, place_folder, remove_folder, send_project
 from .ssh import make_spec
 from .stocking import Stock, send_stock
 
@@ -94,6 +94,7 @@ class HostKeeper:
         """
         self.openings += 1
         self._link = link = open_link(self.host, group=group)
+        folder = ""
         try:
             folder = place_folder(link, self._errand.run)
             if self.host.chdir is None:
@@ -110,6 +111,9 @@ class HostKeeper:
             if self._errand.settings and self.host.local_model:
                 self.connections = self._serve()
         except HostError:
+            with suppress(HostError):
+                if folder:
+                    remove_folder(link, folder)
             link.kill()
             raise
 

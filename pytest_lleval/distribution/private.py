@@ -14,9 +14,11 @@ from execnet import gateway_base, gateway_io
 from xdist import workermanage
 
 __all__ = [
+    "WITHHELD",
     "adopt_worker",
     "await_reason",
     "count_active",
+    "count_collected",
     "count_waiting",
     "end_quietly",
     "find_manager",
@@ -31,6 +33,10 @@ __all__ = [
     "wake_main",
     "wake_scheduler",
 ]
+
+
+#: how many items were collected that no worker will run
+WITHHELD: pytest.StashKey[int] = pytest.StashKey()
 
 
 def find_run_session(config: pytest.Config) -> Any:
@@ -120,6 +126,16 @@ def wake_main(config: pytest.Config) -> None:
     """Have xdist's loop call ``pytest_runtest_logfinish`` in the main thread, of no item; from any thread."""
     event = {"node": None, "nodeid": "", "location": ("", None, "")}
     find_run_session(config).queue.put(("logfinish", event))
+
+
+def count_collected(config: pytest.Config, count: int) -> None:
+    """Correct how many items pytest believes were collected; xdist goes by what the last worker says.
+
+    :param count: of the items that the workers will run
+    """
+    session = find_run_session(config)._session  # noqa: SLF001
+    if session is not None:
+        session.testscollected = count + config.stash.get(WITHHELD, 0)
 
 
 def list_active(config: pytest.Config) -> list[Any]:

@@ -1,31 +1,32 @@
-"""Sends a project to a host: the files that git knows of, or those that are named, in one archive with its digest."""
+"""Sends a project to a host: its files in one archive, known by its digest, into a folder that lives with a session."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import io
-import os
-import shutil
-import subprocess
 import tarfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import HostError, UsageError
 from .link import HostLink
+from .projectfiles import WAY_OUT, ProjectFiles, choose_files
 from .remote import place, unpack
 
-__all__ = ["Package", "pack_project", "place_folder", "send_project"]
+__all__ = ["Package", "pack_project", "place_folder", "remove_folder", "send_project"]
 
 #: bytes of all files together, before they are compressed
 MOST_BYTES = 200_000_000
 _CHUNK = 1 << 20
 _SECONDS = 120.0
-#: of every file in the archive: the same files are the same bytes
+#: until a host has unpacked; one that is gone is noticed sooner
+_UNPACK_SECONDS = 600.0
+#: the time of every file: the same files are the same bytes, and compiled modules, which know their source by time and
+#: size, are never sent and are made in a new folder. The year 1980 is the first that zip archives know
 _MOMENT = 315532800
-_NEVER = (".git", ".lleval", "__pycache__", ".pytest_cache")
 _LARGEST = 3
 
 
@@ -38,105 +39,115 @@ class Package:
     digest: str
     #: bytes of the files before they were compressed
     size: int
+    #: how many there are, links included
     files: int
+    #: names of what is not sent although git knows of it, or a pattern names it
+    left_out: tuple[str, ...] = ()
 
 
-def pack_project(root: Path, files: Sequence[str] | None) -> Package:
-    """Put the files of a project into an archive.
+def pack_project(root: Path, files: Sequence[str] | None, also: Iterable[Path] = ()) -> Package:
+    """Put the files of a project into an archive; the same files make the same archive.
 
     :param root: the project's
     :param files: globs below it; None for all files that git knows of or would add
-    :raises UsageError: when there are none, too many, or one that leads out of the project
+    :param also: further files, such as the ini file; those outside of the root are passed over
+    :raises UsageError: when there are none, too many, one that cannot be read or a link that leads out of the project
     """
-    names = _list_globbed(root, files) if files is not None else _list_known(root)
-    chosen = {name: root / name for name in sorted(names) if not _is_left_out(name) and (root / name).is_file()}
-    if not chosen:
-        raise UsageError(f"nothing to send to hosts: no file of {root} is {' or '.join(files or ('known to git',))}")
-    for name, path in chosen.items():
-        if not path.resolve().is_relative_to(root.resolve()):
-            raise UsageError(
-                f"{name!r} leads out of the project {root}, which is all that hosts are sent; name the files to send "
-                "by files in [project] of the file of hosts, or a chdir where the project is"
-            )
-    sizes = {name: path.stat().st_size for name, path in chosen.items()}
-    if sum(sizes.values()) > MOST_BYTES:
-        raise UsageError(_describe_excess(root, sizes))
-    content = gzip.compress(_write_archive(chosen), 6, mtime=0)
-    digest = hashlib.sha256(content).hexdigest()
-    return Package(content=content, digest=digest, size=sum(sizes.values()), files=len(chosen))
+    chosen = choose_files(root, files, also)
+    try:
+        sizes = {name: path.stat().st_size for name, path in chosen.files.items()}
+        if sum(sizes.values()) > MOST_BYTES:
+            raise UsageError(_describe_excess(root, sizes))
+        content = _write_archive(chosen)
+    except OSError as error:
+        raise UsageError(f"the project {root} cannot be sent to hosts: {error}; {WAY_OUT}") from error
+    return Package(
+        content=content,
+        digest=hashlib.sha256(content).hexdigest(),
+        size=sum(sizes.values()),
+        files=len(chosen.files) + len(chosen.links),
+        left_out=chosen.left_out,
+    )
 
 
 def place_folder(link: HostLink, run: str) -> str:
     """Make a folder for a session on a host, and remove those that sessions left behind which were killed.
 
+    It lives with the link: once that is closed, another session's call may remove it.
+
     :param run: of the session
     :returns: its absolute path there
     :raises HostError: when it cannot be made
     """
-    folder: str = link.call(place, run, seconds=_SECONDS)
-    return folder
+    folder, problem = link.call(place, "place", run, seconds=_SECONDS)
+    if problem:
+        raise HostError(f"host {link.host.name!r} has no folder for the session: {problem}")
+    return str(folder)
 
 
 def send_project(link: HostLink, package: Package, folder: str) -> None:
-    """Put a project's files into a folder of a host.
+    """Put a project's files into a folder of a host; after a failure nothing of them is there.
 
+    :param folder: from `place_folder`
     :raises HostError: when they do not arrive as they were sent, or have no room there
     """
     channel = link.start(unpack, folder, package.digest)
     try:
-        for start in range(0, len(package.content), _CHUNK):
-            channel.send(package.content[start : start + _CHUNK])
-        channel.send(b"")
-        channel.receive(_SECONDS)
+        # the other end may stop to listen, and say why
+        with suppress(OSError):
+            for start in range(0, len(package.content), _CHUNK):
+                channel.send(package.content[start : start + _CHUNK])
+            channel.send(b"")
+        _, problem = channel.receive(_UNPACK_SECONDS)
     except channel.RemoteError as error:
-        reason = error.formatted.strip().splitlines()[-1]
-        raise HostError(f"host {link.host.name!r} does not take the project: {reason}") from error
-    except (OSError, EOFError, channel.TimeoutError) as error:
+        problem = error.formatted.strip().splitlines()[-1]
+    except channel.TimeoutError as error:
+        raise HostError(f"host {link.host.name!r}: the project is not unpacked after {_UNPACK_SECONDS:g} s") from error
+    except (OSError, EOFError) as error:
         raise HostError(f"host {link.host.name!r}: the connection is gone ({error or 'closed'})") from error
+    if problem:
+        raise HostError(f"host {link.host.name!r} does not take the project: {problem}")
 
 
-def _list_globbed(root: Path, globs: Iterable[str]) -> set[str]:
-    return {path.relative_to(root).as_posix() for pattern in globs for path in root.glob(pattern) if path.is_file()}
+def remove_folder(link: HostLink, folder: str) -> None:
+    """Remove a folder that `place_folder` has made, with all that is in it; one that is not there is none to remove.
 
-
-def _list_known(root: Path) -> set[str]:
-    """Return what git tracks, submodules included, and what it would add."""
-    git = shutil.which("git")
-    kinds = (("--cached", "--recurse-submodules"), ("--others", "--exclude-standard"))
-    found: set[str] = set()
-    for words in kinds:
-        command = [git or "git", "-C", str(root), "ls-files", "-z", *words]
-        done = subprocess.run(command, capture_output=True, check=False) if git else None  # noqa: S603  # fixed words
-        if done is None or done.returncode:
-            raise UsageError(
-                f"{root} is no work tree of git, so nobody knows what hosts need of it; name the files by files in "
-                "[project] of the file of hosts, or a chdir where the project is"
-            )
-        found.update(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
-    return found
-
-
-def _is_left_out(name: str) -> bool:
-    return any(part in _NEVER for part in name.split("/"))
+    :raises HostError: when the host is gone, or keeps some of it
+    """
+    _, problem = link.call(place, "remove", folder, seconds=_SECONDS)
+    if problem:
+        raise HostError(f"host {link.host.name!r} keeps {folder}: {problem}")
 
 
 def _describe_excess(root: Path, sizes: dict[str, int]) -> str:
     largest = sorted(sizes, key=lambda name: -sizes[name])[:_LARGEST]
-    told = ", ".join(f"{name} ({sizes[name] / 1e6:,.0f} MB)" for name in largest)
+    told = ", ".join(f"{name} ({sizes[name] / 1e6:,.1f} MB)" for name in largest)
     return (
         f"{root} has {sum(sizes.values()) / 1e6:,.0f} MB of files, more than the {MOST_BYTES / 1e6:,.0f} MB that are "
-        f"sent to hosts, the largest are {told}; name the files to send by files in [project] of the file of hosts, "
-        "or a chdir where the project is"
+        f"sent to hosts, the largest are {told}; {WAY_OUT}"
     )
 
 
-def _write_archive(files: dict[str, Path]) -> bytes:
+def _write_archive(chosen: ProjectFiles) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, path in files.items():
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=6, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, path in chosen.files.items():
             content = path.read_bytes()
-            info = tarfile.TarInfo(name)
-            info.size, info.mtime = len(content), _MOMENT
+            info = _describe_member(name)
+            info.size = len(content)
             info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
             archive.addfile(info, io.BytesIO(content))
+        for name, target in chosen.links.items():
+            info = _describe_member(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
     return buffer.getvalue()
+
+
+def _describe_member(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.mtime = _MOMENT
+    return info

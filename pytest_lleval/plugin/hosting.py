@@ -17,14 +17,15 @@ import pytest
 
 from ..core.errors import LlevalError, UsageError
 from ..core.settings import ModelSpec, Settings
-from ..distribution.arguments import Whereabouts, translate_arguments
+from ..distribution.arguments import Whereabouts, translate_arguments, translate_settings
 from ..distribution.fleetcheck import describe_differences, find_refusal
 from ..distribution.hosthooks import HostHooks, HostTerms
 from ..distribution.hosts import Host, HostFile, read_hosts
 from ..distribution.keepers import Errand, Keepers
+from ..distribution.origin import Origin
 from ..distribution.private import start_ssh_with
 from ..distribution.probing import Probe, probe_hosts
-from ..distribution.shipping import pack_project
+from ..distribution.shipping import Package, pack_project
 from ..distribution.specs import list_local, list_remote, read_specs
 from ..distribution.ssh import make_environment
 from ..distribution.stocking import Stock
@@ -34,11 +35,13 @@ from ..providers.registry import is_local, list_assets, read_variables
 from ..reports.escaping import escape_text
 from ..reports.hostlines import tell_hosts
 from ..suites.supplies import encode_supply, name_supply
-from .needs import needs_project
+from .needs import list_needed, needs_project
 from .state import HOSTS_KEY
 
 __all__ = ["HostCrew", "open_hosts"]
 
+#: variables that say what is asked here; workers on hosts go by these and not by their host's
+_SETTINGS = ("LLEVAL_MODEL", "LLEVAL_LIVE")
 #: how much longer than the controller a worker waits for a sign of life
 _LONGER = 10.0
 
@@ -77,8 +80,9 @@ class HostCrew:
         #: tests choose their models themselves
         self._models = settings.models if plan is not None else ()
         self._plan = plan
-        #: whether hosts are sent the project
-        self._is_sent = False
+        self._origin = Origin.of(config)
+        #: the project as hosts are sent it; None where they are sent none
+        self._package: Package | None = None
         self._file = _read_file(config, settings)
         self._probes: Mapping[str, Probe] = {}
         self._keepers: Keepers | None = None
@@ -94,7 +98,6 @@ class HostCrew:
         :raises LlevalError: when none can be used, or one must not be
         """
         self._refuse_scheduler()
-        self._refuse_matrix()
         hosts = self._file.hosts
         self._refuse_models(self._models)
         variables = {name for spec in self._models for name in read_variables(spec)}
@@ -119,12 +122,6 @@ class HostCrew:
             raise UsageError(
                 f"--dist={chosen}: xdist's own schedulers lose what a host held that is gone; leave --dist out when "
                 "workers are on hosts"
-            )
-
-    def _refuse_matrix(self) -> None:
-        if self._settings.matrix is not None and self._plan is not None:
-            raise UsageError(
-                "--lleval-matrix measures times, and those of several machines are no curve: leave --lleval-hosts out"
             )
 
     def _refuse_models(self, models: Sequence[ModelSpec]) -> None:
@@ -171,8 +168,11 @@ class HostCrew:
         root, started = Path(config.rootpath), config.invocation_params.dir
         package = None
         if any(host.chdir is None for host in usable) and needs_project(config, settings, self._plan):
-            package = pack_project(root, self._file.files)
-            self._is_sent = True
+            package = self._package = pack_project(root, self._file.files, list_needed(config))
+        for host in usable:
+            # what hosts cannot be told is said before any of them is made ready
+            self._translate(host, [str(word) for word in config.invocation_params.args])
+            translate_settings(settings, self._origin, self._locate(host))
         served = [spec for spec in self._models if is_local(spec)]
         below = started.relative_to(root).as_posix() if package is not None and started.is_relative_to(root) else ""
         return Errand(
@@ -195,7 +195,8 @@ class HostCrew:
         return tuple(Stock.of(name, content) for name, content in contents.items() if content is not None)
 
     def _read_environment(self, host: Host) -> dict[str, str]:
-        return {name: os.environ[name] for name in host.env if name in os.environ}
+        handed = {name: os.environ[name] for name in host.env if name in os.environ}
+        return handed | {name: os.environ.get(name, "") for name in _SETTINGS}
 
     def _set_workers(self) -> None:
         config, settings = self._config, self._settings
@@ -229,15 +230,13 @@ class HostCrew:
             raise RuntimeError("a host was asked of before any was open")
         return self._keepers
 
+    def _locate(self, host: Host) -> Whereabouts:
+        if host.chdir is not None:
+            return "there"
+        return "sent" if self._package is not None else "absent"
+
     def _translate(self, host: Host, words: list[str]) -> list[str]:
-        sent: Whereabouts = "sent" if self._is_sent else "absent"
-        return translate_arguments(
-            words,
-            root=Path(self._config.rootpath),
-            started=self._config.invocation_params.dir,
-            project="there" if host.chdir is not None else sent,
-            environment=os.environ,
-        )
+        return translate_arguments(words, self._origin, self._locate(host))
 
     def tell(self, host: str, worker: str, text: str) -> None:
         """Note what happened to a host; from any thread."""
@@ -261,8 +260,10 @@ class HostCrew:
 
     def adapt_context(self, context: RunContext, host: str) -> RunContext:
         """Return what a process on a host must know: its own model servers, and no process of this machine."""
-        keepers = self._require_keepers().by_name
-        return replace(context, connections={**context.connections, **keepers[host].connections}, root=0, host=host)
+        keeper = self._require_keepers().by_name[host]
+        settings = translate_settings(context.settings, self._origin, self._locate(keeper.host))
+        connections = {**context.connections, **keeper.connections}
+        return replace(context, settings=settings, connections=connections, root=0, host=host)
 
     def read_computed(self, model: str) -> int | None:
         """Return how many tokens the hosts' servers of a local model have computed; None when one cannot say."""
@@ -295,7 +296,15 @@ class HostCrew:
             else:
                 trip = 1000 * self._probes[host.name].round_trip
                 parts.append(f"{host.name} ({_count(host.workers)}, {trip:.1f} ms away)")
-        return ["lleval hosts: " + ", ".join(parts)]
+        return ["lleval hosts: " + ", ".join(parts), *self._tell_sent()]
+
+    def _tell_sent(self) -> list[str]:
+        package = self._package
+        if package is None:
+            return []
+        sent = f"{package.files} files, {package.size / 1e6:,.1f} MB, sha256 {package.digest[:12]}"
+        left = f"; left out: {', '.join(package.left_out)}" if package.left_out else ""
+        return [escape_text(f"lleval project: sent to hosts ({sent}){left}")]
 
 
 def _list_servers(models: Sequence[ModelSpec]) -> dict[str, tuple[str, int]]:

@@ -7,14 +7,10 @@ settings, and ``("counted", JSON)``, how many tokens each model has computed, fo
 
 import json
 import os
-import shutil
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
-
-#: in each folder that may be removed
-MARKER = ".pytest-lleval-run"
 
 
 def keep(channel: Any, folder: str, environment: dict[str, str], patience: float) -> None:
@@ -24,6 +20,7 @@ def keep(channel: Any, folder: str, environment: dict[str, str], patience: float
     :param environment: values of variables
     :param patience: seconds without a word after which nobody is there
     """
+    from pytest_lleval.distribution.remote.place import remove, touch
     from pytest_lleval.support.handover import take_over
 
     take_over(environment)
@@ -36,14 +33,15 @@ def keep(channel: Any, folder: str, environment: dict[str, str], patience: float
                 message = channel.receive(patience)
             except (EOFError, OSError, channel.TimeoutError):
                 break
+            touch(Path(folder))
             if message[0] == "serve":
                 threading.Thread(target=serve, args=(channel, stack, message[1], servers), daemon=True).start()
             elif message[0] == "count":
                 count(channel, servers)
             elif message[0] == "end":
                 ended = True
-    if (Path(folder) / MARKER).is_file():
-        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        remove(Path(folder))
     tell(channel, ("done", None))
     if not ended:
         # the connection may hang for as long as TCP waits
