@@ -34,6 +34,8 @@ class Cost(NamedTuple):
     memory: int
     #: the most the first process held
     memory_first: int
+    #: CPU seconds of the first process, up to 50 ms before its end
+    cpu_first: float
     status: int
     output: str
 
@@ -60,6 +62,10 @@ class _Sampler(threading.Thread):
     @property
     def cpu(self) -> float:
         return sum(self._cpu.values())
+
+    @property
+    def cpu_first(self) -> float:
+        return next((seconds for (pid, _), seconds in self._cpu.items() if pid == self._first.pid), 0.0)
 
     def _look(self) -> None:
         try:
@@ -123,6 +129,7 @@ def run_measured(
             cpu=max(waited, sampler.cpu),
             memory=sampler.memory,
             memory_first=sampler.memory_first,
+            cpu_first=sampler.cpu_first,
             status=status,
             output=output.read(),
         )

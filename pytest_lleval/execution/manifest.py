@@ -13,7 +13,14 @@ from ..core.records import BackendIdentity, Disclosure
 from ..core.settings import Settings
 from .planning import RunPlan
 
-__all__ = ["TESTS", "compare_experiments", "make_manifest", "refuse_tests"]
+__all__ = [
+    "TESTS",
+    "compare_experiments",
+    "describe_experiment",
+    "list_differences",
+    "make_manifest",
+    "refuse_tests",
+]
 
 #: the kind of a suite that is a test of the user's
 TESTS = "tests"
@@ -53,11 +60,7 @@ def compare_experiments(manifest: Mapping[str, Any], fresh: Mapping[str, Any], r
     :param run: the run, for the message
     :raises UsageError: naming each difference
     """
-    differences = [
-        f"{key}: was {old!r}, is {new!r}"
-        for key, old, new in _pair_experiments(_experiment(manifest), _experiment(fresh))
-        if old != new
-    ]
+    differences = list_differences(describe_experiment(manifest), describe_experiment(fresh))
     if differences:
         raise UsageError(
             f"--lleval-resume: {run} is another experiment ({'; '.join(differences)}); "
@@ -80,11 +83,17 @@ def refuse_tests(manifest: Mapping[str, Any], run: str) -> None:
         )
 
 
-def _pair_experiments(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    return [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
+def list_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return what differs in two descriptions of an experiment, in words."""
+    return [
+        f"{key}: was {old.get(key)!r}, is {new.get(key)!r}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
 
 
-def _experiment(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def describe_experiment(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes a run another experiment than others, by name."""
     found = {key: manifest["settings"][key] for key in _EXPERIMENT}
     for suite in manifest["suites"]:
         for key in ("version", "parameters", "digest"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from sys import intern
+from typing import NamedTuple
 
 from ..core.contracts import Progress
 from ..core.errors import DatasetError, SuiteError
@@ -16,6 +17,7 @@ from ..providers.canary import make_probe
 from ..suites.definition import Dataset
 from ..suites.registry import ChosenSuite, find_suites
 from ..suites.selection import select_samples
+from ..suites.sharding import digest_choice, take_shard
 from ..suites.sources import load_dataset
 from ..support.seeds import derive_seed
 from .asking import Asker, Plan
@@ -27,12 +29,22 @@ _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\\[\\]]|::")
 _PROBE_TOKENS = 16
 
 
+class Choice(NamedTuple):
+    """The samples of a suite that were chosen."""
+
+    samples: int
+    #: the sha256 over their ids
+    digest: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
     """What a run will ask."""
 
     plans: Mapping[str, Plan]
     cases: tuple[Case, ...]
+    #: of a shard, what was chosen of each suite before it took its part
+    whole: Mapping[str, Choice] = field(default_factory=dict)
 
     def spread(self, count: int) -> frozenset[str]:
         """Return the ids of so many cases of each suite and model, evenly spread; the same in every process."""
@@ -46,6 +58,11 @@ class RunPlan:
         )
 
     @property
+    def has_nothing(self) -> bool:
+        """Whether it is of a shard without a sample, since there are more shards: nobody is needed who answers."""
+        return bool(self.whole) and not self.cases
+
+    @property
     def disclosures(self) -> tuple[Disclosure, ...]:
         """What the datasets have to disclose."""
         return tuple(found for plan in self.plans.values() for found in plan.dataset.disclosures)
@@ -55,7 +72,7 @@ class RunPlan:
         return [self._describe(name, plan) for name, plan in self.plans.items()]
 
     def _describe(self, name: str, plan: Plan) -> dict[str, object]:
-        return {
+        described: dict[str, object] = {
             "name": name,
             "version": plan.suite.version,
             "parameters": dict(plan.suite.parameters),
@@ -67,6 +84,7 @@ class RunPlan:
             "samples": len(plan.dataset.samples),
             "selected": len({case.sample.id for case in self.cases if case.suite == name}),
         }
+        return {**described, "whole": self.whole[name]._asdict()} if name in self.whole else described
 
 
 def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
@@ -82,20 +100,16 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
     suites = _join_groups(find_suites(settings.suites, settings.arguments))
     _check_names(suites)
     datasets = {name: load_dataset(chosen[0], progress) for name, chosen in suites.items()}
-    patterns = _share_patterns(settings.sample_ids, datasets)
+    selected = _select(settings, suites, datasets)
+    whole: dict[str, Choice] = {}
+    if settings.shard is not None:
+        whole = {name: Choice(len(samples), digest_choice(samples)) for name, samples in selected.items()}
+        selected = take_shard(selected, settings.shard)
     for name, chosen in suites.items():
-        dataset = datasets[name]
-        samples: Sequence[Sample] = ()
-        if patterns[name] or not settings.sample_ids:
-            samples = select_samples(
-                dataset,
-                groups=[entry.group for entry in chosen if entry.group],
-                sample_ids=patterns[name],
-                limit=settings.limit,
-            )
+        samples = selected[name]
         if settings.stop_decided:
             samples = sorted(samples, key=lambda sample: find_position(settings.seed, name, sample.id))
-        plans[name] = Plan(suite=chosen[0].suite, dataset=dataset)
+        plans[name] = Plan(suite=chosen[0].suite, dataset=datasets[name])
         for model, label in labels.items():
             for sample in samples:
                 # reports, records and xdist's lists name them again and again
@@ -103,7 +117,25 @@ def plan_run(settings: Settings, progress: Progress | None = None) -> RunPlan:
                 case_id = intern(f"{name}::{_fit_node_id(sample.id)}[{label}]")
                 cases.append(Case(id=case_id, suite=name, model=model, sample=sample))
     _refuse_twins(cases)
-    return RunPlan(plans=plans, cases=tuple(cases))
+    return RunPlan(plans=plans, cases=tuple(cases), whole=whole)
+
+
+def _select(
+    settings: Settings, suites: Mapping[str, Sequence[ChosenSuite]], datasets: Mapping[str, Dataset]
+) -> Mapping[str, Sequence[Sample]]:
+    """Return what groups, sample ids and limit leave of each suite."""
+    patterns = _share_patterns(settings.sample_ids, datasets)
+    return {
+        name: select_samples(
+            datasets[name],
+            groups=[entry.group for entry in chosen if entry.group],
+            sample_ids=patterns[name],
+            limit=settings.limit,
+        )
+        if patterns[name] or not settings.sample_ids
+        else ()
+        for name, chosen in suites.items()
+    }
 
 
 def find_position(seed: int, suite: str, sample: str) -> tuple[int, str]:

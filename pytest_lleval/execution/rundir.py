@@ -44,7 +44,7 @@ def create_run(base: Path, chosen: str | None) -> Path:
         if chosen is None:
             return _create_named(base / ".lleval")
         path = base / chosen
-        if (path / MANIFEST).is_file() or (path / JOURNAL).is_file():
+        if (path / MANIFEST).is_file() or _holds_lines(path / JOURNAL):
             raise RunDirectoryError(
                 f"--lleval-run-dir: {str(path)!r} already holds a run; go on with it by --lleval-resume={path} "
                 "or name another directory"
@@ -53,6 +53,11 @@ def create_run(base: Path, chosen: str | None) -> Path:
     except OSError as error:
         raise RunDirectoryError(_explain(Path(error.filename or base), error)) from error
     return path
+
+
+def _holds_lines(journal: Path) -> bool:
+    # a session that was killed before its manifest was there leaves an empty one, and its job is started again
+    return journal.is_file() and journal.stat().st_size > 0
 
 
 @contextmanager

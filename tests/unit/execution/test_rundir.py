@@ -10,7 +10,7 @@ import pytest
 from pytest_lleval.core.encoding import SCHEMA_VERSION
 from pytest_lleval.core.errors import RunDirectoryError, UsageError
 from pytest_lleval.execution import rundir
-from pytest_lleval.execution.rundir import MANIFEST, create_run, find_run, read_manifest, write_json
+from pytest_lleval.execution.rundir import JOURNAL, MANIFEST, create_run, find_run, read_manifest, write_json
 
 
 def make_run(base: Path, chosen: str | None = None) -> Path:
@@ -84,6 +84,15 @@ def test_no_run_at_all_is_said_in_the_words_of_the_place_asked(tmp_path: Path) -
 def test_a_chosen_directory_must_hold_no_run(tmp_path: Path) -> None:
     make_run(tmp_path, "here")
     with pytest.raises(RunDirectoryError, match=r"--lleval-run-dir: .* already holds a run; .*--lleval-resume="):
+        create_run(tmp_path, "here")
+
+
+def test_a_directory_in_which_a_session_was_killed_before_it_was_a_run_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / JOURNAL).touch()
+    assert create_run(tmp_path, "here") == tmp_path / "here"
+    (tmp_path / "here" / JOURNAL).write_text("{}\n", encoding="ascii")
+    with pytest.raises(RunDirectoryError, match="already holds a run"):
         create_run(tmp_path, "here")
 
 
