@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.records import BackendIdentity, Disclosure
 from ..providers.counting import estimate_text
+from .attachments import list_attachments
 from .evidence import Evidence, warn
 from .groups import find_group
 
@@ -31,7 +32,8 @@ def find_additions(identity: BackendIdentity, rows: Evidence, *, has_system: boo
     :param rows: of that model, fresh ones
     :param has_system: whether the run's own prompts have more than one turn, or a system prompt
     """
-    yield from _read_probes(identity, has_system)
+    for attached in list_attachments(identity):
+        yield from _read_probes(attached, has_system)
     yield from _find_unequal(identity, rows)
     group = find_group(rows)
     if group is not None and not group.multiplies:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.records import Disclosure
+from .sessions import label_sessions
 
 __all__ = ["AuditFindings", "find_audit_findings", "read_audit"]
 
@@ -54,10 +55,9 @@ def read_audit(sessions: Sequence[Mapping[str, Any]]) -> AuditFindings | None:
     if not tables:
         return None
     workers: dict[str, Counter[str]] = {}
-    for number, session in enumerate(sessions, start=1):
+    for label, session in zip(label_sessions(sessions), sessions, strict=True):
         for name, found in session.get("audit", {}).get("workers", {}).items():
-            known = name if len(sessions) == 1 else f"{name} of session {number}"
-            workers.setdefault(known, Counter()).update(found)
+            workers.setdefault(f"{name}{label}", Counter()).update(found)
     reasons = [str(table["unavailable"]) for table in tables if "unavailable" in table]
     return AuditFindings(
         share=float(tables[-1]["share"]),

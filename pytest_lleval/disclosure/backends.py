@@ -8,6 +8,7 @@ from typing import Any
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..providers.canary import is_proof
 from .answers import find_constant, find_fallback, find_frame, find_repeated, find_stale
+from .attachments import list_attachments
 from .evidence import Evidence, RunEvidence, warn
 from .functions import judge_function
 from .verdicts import make_verdict
@@ -52,11 +53,15 @@ def _judge_one(run: RunEvidence, identity: BackendIdentity, rows: Evidence) -> t
     if not len(rows):
         return "", f"{identity.spec}: no answer was made in this run", []
     if identity.url is None:
-        return judge_function(identity, rows)
+        return _judge_function(identity, rows)
     counters = _read_counters(run, identity)
     findings = [
         *_find_no_connection(identity, rows),
-        *_read_probes(identity, computes=bool(counters and counters[0])),
+        *(
+            found
+            for attached in list_attachments(identity)
+            for found in _read_probes(attached, computes=bool(counters and counters[0]))
+        ),
         *find_constant(identity, rows, reads_prompts=_reads_prompts(identity, rows)),
         *find_frame(identity, rows),
         *find_fallback(identity, rows),
@@ -76,6 +81,12 @@ def _judge_one(run: RunEvidence, identity: BackendIdentity, rows: Evidence) -> t
         return "", doubt, findings
     proof = f"{identity.spec}: {len(rows):,} answers over {opened:,} connections, from something that reads its prompts"
     return proof, "", findings
+
+
+def _judge_function(identity: BackendIdentity, rows: Evidence) -> tuple[str, str, list[Disclosure]]:
+    judged = [judge_function(attached, rows) for attached in list_attachments(identity)]
+    doubt = next((found for _, found, _ in judged if found), "")
+    return "" if doubt else judged[0][0], doubt, [found for _, _, findings in judged for found in findings]
 
 
 def _was_watched(rows: Evidence) -> bool:
@@ -98,7 +109,8 @@ def _list_probes(identity: BackendIdentity) -> Iterator[dict[str, Any]]:
 
 def _reads_prompts(identity: BackendIdentity, rows: Evidence) -> bool:
     """Tell whether a probe was answered, or counters of tokens computed came with the answers."""
-    return any(map(is_proof, _list_probes(identity))) or bool((rows["computed_tokens"] > 0).any())
+    proven = all(any(map(is_proof, _list_probes(attached))) for attached in list_attachments(identity))
+    return proven or bool((rows["computed_tokens"] > 0).any())
 
 
 def _find_mock(identity: BackendIdentity) -> Iterator[Disclosure]:

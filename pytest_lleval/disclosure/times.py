@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..core.records import BackendIdentity, Disclosure, Severity, Verdict
+from .attachments import list_attachments
 from .evidence import Evidence, RunEvidence, warn
 from .verdicts import make_verdict
 
@@ -40,7 +41,8 @@ def judge_times(run: RunEvidence) -> Verdict:
         evidence[identity.spec] = _describe_parts(identity, rows)
         findings += _find_claims(identity, rows)
         findings += _find_impossible(identity, rows)
-        findings += _find_left_out(identity, rows)
+        for attached in list_attachments(identity):
+            findings += _find_left_out(attached, rows)
     findings += _find_sleep(run)
     findings += _count_failures(run.incidents.failures, run.incidents.failed_seconds)
     evidence["cpu_seconds"] = round(sum(float(session.get("cpu", 0.0)) for session in run.sessions), 3)

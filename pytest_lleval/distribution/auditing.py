@@ -75,7 +75,35 @@ class AuditedScheduling(CaseScheduling):
         """Hear that a worker has ended, and give what it held to the others."""
         if self._audits is not None:
             self._audits.give_back(node.gateway.id)
-        return super().remove_node(node)
+        crashed = super().remove_node(node)
+        # what was found out by the last it has said
+        self._exclusions.settle()
+        if self._exclusions.reason and all(other.shutting_down for other in self._held):
+            self._abandon(self._exclusions.reason)
+        return crashed
+
+    def _abandon(self, reason: str) -> None:
+        """Leave out what excluded workers held: there are no others, or they were told that nothing will follow.
+
+        Cases are missed at the end; a test that nobody can be asked to run fails.
+        """
+        if not self._started and not self._held:
+            pytest.exit(f"no worker is left that can be believed: {reason}", returncode=pytest.ExitCode.TESTS_FAILED)
+        ids = self._ids or ()
+        tests = [ids[turn] for turn in self._turns if not self._evidence.is_case(ids[turn])]
+        for waiting in (self._turns, self._cases, self._suspects):
+            waiting.clear()
+        for name in tests:
+            place = name.split("::")[0]
+            report = pytest.TestReport(
+                nodeid=name,
+                location=(place, None, place),
+                keywords={},
+                outcome="failed",
+                longrepr=f"no worker is left that can be believed to run this: {reason}",
+                when="call",
+            )
+            self._config.hook.pytest_runtest_logreport(report=report)
 
     def renew(self, names: Sequence[str]) -> None:
         """Ask cases again whose records do not count any more."""

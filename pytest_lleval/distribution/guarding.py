@@ -167,7 +167,7 @@ class Guard:
 
     def refuse(self, node: Any, text: str) -> None:
         """Hear what a worker has sent that no honest one sends; in the thread of its gateway."""
-        if node.lleval_refused:
+        if node.lleval_refused or node._down:  # noqa: SLF001  # it is gone, and nothing of it was taken
             return
         node.lleval_refused = True
         place = find_place(node)

@@ -136,7 +136,7 @@ def _is_error(value: object, data: Mapping[str, Any]) -> bool:
     """Tell whether something is what pytest says of an outcome: of a skip a place and a reason, as it wants them."""
     if data.get("outcome") == "skipped" and "wasxfail" not in data:
         return (
-            isinstance(value, (tuple, list))
+            type(value) is tuple
             and len(value) == 3
             and all(map(is_text, (value[0], value[2])))
             and type(value[1]) is int

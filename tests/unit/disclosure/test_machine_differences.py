@@ -19,6 +19,10 @@ def test_workers_that_are_alike_have_no_differences() -> None:
     assert compare_baseline(workers, {"main": FINGERPRINT}) == []
 
 
+def test_a_worker_that_was_given_nothing_to_do_is_no_other_machine() -> None:
+    assert compare_workers({"gw0": FINGERPRINT, "gw1": {}}) == []
+
+
 def test_different_code_is_critical_and_names_who_has_which() -> None:
     (found,) = compare_workers({"gw0": FINGERPRINT, "gw1": with_changes(code="b" * 64), "gw2": FINGERPRINT})
     assert (found.factor, found.severity) == ("E", "critical")

@@ -129,6 +129,13 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_ini_fi
     assert read_settings(configure("--lleval-seed=0", "--lleval-temperature=1", ini=INI)).seed == 0
 
 
+@pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.02", 0.02), ("100%", 1.0)])
+def test_the_share_that_is_audited_is_read_from_both_places(configure: Configure, text: str, share: float) -> None:
+    assert read_settings(configure(f"--lleval-audit={text}")).audit == share
+    assert read_settings(configure(ini=f"lleval_audit = {text}\n")).audit == share
+    assert read_settings(configure()).audit == 0.0
+
+
 def test_a_model_named_twice_is_asked_once(configure: Configure) -> None:
     settings = read_settings(configure("--lleval-model=mock/echo", "--lleval-model=mock/echo"))
     assert len(settings.models) == 1
@@ -165,6 +172,10 @@ def test_a_table_that_cannot_be_used_is_named(
         ("--lleval-epochs=1.5", "--lleval-epochs: '1.5' is not"),
         ("--lleval-temperature=nan", "--lleval-temperature: 'nan' is not a number from 0 to 2"),
         ("--lleval-temperature=-1", "--lleval-temperature: '-1' is not"),
+        ("--lleval-deadline=inf", "--lleval-deadline: 'inf' is not a number of seconds above 0"),
+        ("--lleval-audit=0", "--lleval-audit: '0' is not a share above 0 such as 5% or 0.05"),
+        ("--lleval-audit=101%", "--lleval-audit: '101%' is not a share"),
+        ("--lleval-audit=few", "--lleval-audit: 'few' is not a share"),
         ("--lleval-top-p=0", "--lleval-top-p: '0' is not a number above 0, up to 1"),
         ("--lleval-max-connections=0", "--lleval-max-connections: '0' is not"),
         ("--lleval-max-tokens=", "--lleval-max-tokens: '' is not"),

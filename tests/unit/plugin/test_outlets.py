@@ -56,3 +56,23 @@ def test_what_was_kept_after_the_end_is_nobodys_news() -> None:
     outlet.bind(loop, 1)
     loop.close()
     outlet.hear(("kept",))
+
+
+def test_records_that_come_together_are_sent_in_messages_that_can_be_held() -> None:
+    async def ask() -> None:
+        line = Line()
+        outlet = LineOutlet(line, "gw0", 0, limited=False)
+        outlet.bind(asyncio.get_running_loop(), 5)
+        for name in ("a", "b", "c"):
+            await outlet.admit()
+            outlet.record(make_record(name, completion=make_completion(text="x" * (3 << 20))))
+        await asyncio.sleep(0.01)
+        assert [message[1].count("\n") for message in line.sent] == [0, 0, 0]
+        assert outlet._room._value == 2
+        # each is kept by itself; what was admitted is free when all are
+        for _ in line.sent:
+            outlet.hear(("kept",))
+        await asyncio.sleep(0.01)
+        assert outlet._room._value == 5
+
+    asyncio.run(ask())
