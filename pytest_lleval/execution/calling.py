@@ -11,7 +11,7 @@ from typing import Protocol
 from ..core.contracts import Provider
 from ..core.errors import CallError, DecidedError
 from ..core.records import Completion, FailedAttempt, Record, Request, Trace
-from ..providers.retrying import make_retrying
+from ..providers.retrying import Health, make_retrying
 from ..support.witness import witness_calls
 from .cache import ResponseCache
 from .concurrency import AdaptiveLimiter, Slot
@@ -123,6 +123,8 @@ class Caller:
         #: when the model last completed something, or was first asked; None before that
         self._alive: float | None = None
         self._given_up: CallError | None = None
+        #: hears of every attempt
+        self.health = Health()
 
     async def call(self, calling: Calling) -> Called:
         """Make one call.
@@ -248,7 +250,8 @@ class _Attempts:
             return await self._attempt()
 
         most_wait = self._caller.deadline - (time.perf_counter() - (self._first_sent or time.perf_counter()))
-        return await make_retrying(attempts=1 + self._backend.retries, most_wait=most_wait)(attempt)
+        retrying = make_retrying(attempts=1 + self._backend.retries, most_wait=most_wait, health=self._caller.health)
+        return await retrying(attempt)
 
     async def _attempt(self) -> Completion:
         async with self._backend.limiter.slot(again=self._first_sent is not None) as slot:
@@ -297,6 +300,8 @@ class _Attempts:
             completion = await self._ask()
         except CallError as error:
             self._note_failure(error, began)
+            if error.retryable:
+                self._caller.health.note(failed=True)
             if error.overloaded:
                 slot.overloaded(error.wait)
             raise
@@ -306,6 +311,7 @@ class _Attempts:
             raise
         self._came = time.perf_counter()
         slot.succeeded()
+        self._caller.health.note(failed=False)
         completion = _note_claim(completion, self._came - began)
         if completion.hold:
             self._backend.limiter.hold(completion.hold)

@@ -1,9 +1,11 @@
 """How many requests may be in flight to one model: as many as its server takes, found out by asking.
 
 Additive increase and multiplicative decrease after a slow start, as TCP does it (RFC 5681,
-https://www.rfc-editor.org/rfc/rfc5681), with two differences. What was once too much is asked for again only rarely,
-because a rejected request costs a retry where a lost packet costs little (so does TCP CUBIC, RFC 9438). And servers
-also turn requests away at random: where asking for less does not help, less is not asked for.
+https://www.rfc-editor.org/rfc/rfc5681), with three differences. The first overload takes as much from the limit as is
+turned away of what was in flight, for that tells what the server takes (TCP for data centers, RFC 8257, goes by the
+extent of an overload too). What was once too much is asked for again only rarely, because a rejected request costs a
+retry where a lost packet costs little (so does TCP CUBIC, RFC 9438). And servers also turn requests away at random:
+where asking for less does not help, less is not asked for.
 """
 
 from __future__ import annotations
@@ -21,10 +23,9 @@ __all__ = ["AdaptiveLimiter", "LimitChange", "Slot"]
 _FIRST_LEAST = 8
 _FIRST_SHARE = 4
 _FIRST_STEPS = 3
-#: what is left of the limit after the first overload, which finds the order of magnitude, and after later ones
-_HALVED = 0.5
+#: what is left of the limit after an overload that is not the first
 _EASED = 0.85
-#: successes that allow to ask again for what was too much
+#: successes that allow to ask again for what was too much, the number after more than one overload
 _EDGE_SUCCESSES = 100
 _EDGE_ROUNDS = 2
 #: the share of rejections is a mean over about so many of the latest answers
@@ -66,7 +67,7 @@ class _Search:
         # all processes together begin with as many as one alone would
         first = max(_FIRST_LEAST, most * processes // _FIRST_SHARE)
         self.limit = min(most, math.ceil(first / processes))
-        #: counts the decreases: an overload of a call sent before the last one is no news
+        #: counts the overloads that count: one of a call sent before the last of them is no news
         self.window = 0
         self._slow_start = True
         #: at how many in flight the server was overloaded last; 0 before that
@@ -90,6 +91,8 @@ class _Search:
                 self._change(min(self._most, self.limit + self._first_steps()), "slow start")
             else:
                 self._change(self.limit + 1, "increase")
+                # one overload alone was chance when what was too much is not any more
+                self._slow_start = self.window == 1 and self.limit > self._edge
 
     def _first_steps(self) -> int:
         """Until anything is known of the server every success allows three more; after that one, as in TCP."""
@@ -99,7 +102,8 @@ class _Search:
         if self._slow_start:
             return 1
         if self.limit + 1 == self._edge:
-            return max(_EDGE_SUCCESSES, _EDGE_ROUNDS * self.limit)
+            rounds = _EDGE_ROUNDS * self.limit
+            return max(_EDGE_SUCCESSES, rounds) if self.window > 1 else rounds
         return self.limit
 
     def note_overload(self, window: int, in_flight: int) -> bool:
@@ -115,6 +119,9 @@ class _Search:
                 self._slow_start = True
             else:
                 self._decrease(in_flight)
+        elif window == 0 and self.window == 1:
+            # half is kept of what was in flight: a server that turns everybody away does not say how many it takes
+            self._change(max(self._edge // 2, self.limit - 1), "overload")
         return heavy
 
     def _looks_random(self) -> bool:
@@ -124,11 +131,12 @@ class _Search:
     def _decrease(self, in_flight: int) -> None:
         # where less was in flight than allowed, the limit allowed too much by more
         reached = min(self.limit, in_flight)
-        share = _HALVED if self._slow_start and not self.window else _EASED
+        # at the first overload each call that is turned away takes its own place along
+        left = int(reached * _EASED) if self.window else reached - 1
         self.window += 1
         self._slow_start = False
         self._edge = max(2, reached)
-        self._change(max(1, int(reached * share)), "overload")
+        self._change(max(1, left), "overload")
 
     def _change(self, limit: int, cause: str) -> None:
         self._successes = 0
@@ -159,6 +167,8 @@ class AdaptiveLimiter:
         self._clock = clock
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        #: those that failed before
+        self._returning: deque[asyncio.Future[None]] = deque()
         self._hold: asyncio.TimerHandle | None = None
         self._pause = _PAUSE_SECONDS
         self._history = [LimitChange(clock(), self._search.limit, "start")]
@@ -217,10 +227,7 @@ class AdaptiveLimiter:
 
     async def _wait(self, *, again: bool) -> None:
         place = asyncio.get_running_loop().create_future()
-        if again:
-            self._waiting.appendleft(place)
-        else:
-            self._waiting.append(place)
+        (self._returning if again else self._waiting).append(place)
         try:
             await place
         except asyncio.CancelledError:
@@ -235,8 +242,11 @@ class AdaptiveLimiter:
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._in_flight < self._search.limit and self._hold is None:
-            place = self._waiting.popleft()
+        while self._hold is None and self._in_flight < self._search.limit:
+            queue = self._returning or self._waiting
+            if not queue:
+                return
+            place = queue.popleft()
             if not place.done():
                 self._in_flight += 1
                 place.set_result(None)

@@ -49,6 +49,23 @@ def test_a_call_that_fails_is_made_again_and_each_failure_is_kept_with_its_cost(
     assert len(provider.requests) == 3
 
 
+def test_a_call_that_fails_again_and_again_of_a_model_that_answers_the_others_does_not_wait_ever_longer() -> None:
+    caller = make_caller(script(*["A"] * 40, *[GONE] * 5, "A"), retries=9)
+    for _ in range(40):
+        call(caller)
+    # the fifth wait would be a second
+    assert call(caller).failures[4].waited < 0.9
+
+
+def test_the_health_of_a_model_goes_by_failures_another_attempt_may_help() -> None:
+    caller = make_caller(script("A", *[WRONG] * 4, GONE))
+    heard = []
+    for _ in range(6):
+        call(caller)
+        heard.append(caller.health.is_well())
+    assert heard == [True] * 5 + [False]
+
+
 @pytest.mark.parametrize("error", [WRONG, RefusedError("it declined")])
 def test_what_another_attempt_cannot_help_is_not_tried_again(error: CallError) -> None:
     provider = script(error)

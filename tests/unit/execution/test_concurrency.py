@@ -4,6 +4,7 @@ import selectors
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, closing, suppress
 from itertools import pairwise
+from statistics import mean, median
 from typing import TypeVar
 
 import pytest
@@ -50,14 +51,16 @@ class Server:
 
     latency = 0.2
 
-    def __init__(self, capacity: int = 10_000, random_share: float = 0.0, retry_after: float | None = None) -> None:
+    def __init__(
+        self, capacity: int = 10_000, random_share: float = 0.0, retry_after: float | None = None, seed: int = 7
+    ) -> None:
         self.capacity = capacity
         self.random_share = random_share
         self.retry_after = retry_after
         self.asked = self.rejected = self.busy = 0
         #: (seconds, in flight) whenever it changed
         self.load: list[tuple[float, int]] = [(0.0, 0)]
-        self._random = random.Random(7)
+        self._random = random.Random(seed)
 
     async def answer(self) -> bool:
         # on the way
@@ -139,6 +142,28 @@ def test_random_rejections_do_not_throttle(retry_after: float | None, processes:
     assert seconds < 2 * 2000 * server.latency / 64
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_while_one_in_twenty_is_turned_away_at_random_the_wire_stays_nearly_full(processes: int) -> None:
+    shares = []
+    for seed in range(5):
+        server = Server(random_share=0.05, retry_after=1.0, seed=seed)
+        limiters = [AdaptiveLimiter(64 // processes, processes=processes) for _ in range(processes)]
+        run(drive(server, limiters, 2000))
+        # until the work runs out
+        shares.append(server.mean_load(0.5, 6.0) / 64)
+    assert median(shares) > 0.88
+    assert mean(shares) > 0.8
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+@pytest.mark.parametrize("capacity", [12, 24, 40])
+def test_the_first_overload_tells_how_many_a_server_takes(capacity: int, processes: int) -> None:
+    server = Server(capacity=capacity)
+    limiters = [AdaptiveLimiter(64 // processes, processes=processes) for _ in range(processes)]
+    run(drive(server, limiters, 1000))
+    assert server.mean_load(0.5, 3.0) > 0.85 * capacity
+
+
 def test_a_server_that_shrinks_and_grows_is_followed() -> None:
     async def change() -> tuple[int, int]:
         server = Server(capacity=40)
@@ -161,18 +186,64 @@ def test_a_server_that_shrinks_and_grows_is_followed() -> None:
     assert 30 <= grown <= 42
 
 
-def test_overloads_of_one_window_count_once() -> None:
-    async def overload() -> list[int]:
+async def overload_all(limiter: AdaptiveLimiter, calls: int) -> list[int]:
+    """Turn so many calls away that are in flight at once; return the limits one after the other."""
+    limits = []
+    async with AsyncExitStack() as stack:
+        for slot in [await stack.enter_async_context(limiter.slot()) for _ in range(calls)]:
+            slot.overloaded(0.0)
+            limits.append(limiter.limit)
+    return limits
+
+
+def test_at_the_first_overload_each_call_turned_away_takes_its_place_along_and_half_are_kept() -> None:
+    assert run(overload_all(AdaptiveLimiter(64), 16)) == [15, 14, 13, 12, 11, 10, 9, *[8] * 9]
+
+
+async def answer_rounds(limiter: AdaptiveLimiter, rounds: int) -> list[int]:
+    """Answer as many at once as may be in flight; return the limit after each round."""
+    limits = []
+    for _ in range(rounds):
+        async with AsyncExitStack() as stack:
+            for slot in [await stack.enter_async_context(limiter.slot()) for _ in range(limiter.limit)]:
+                slot.succeeded()
+        limits.append(limiter.limit)
+    return limits
+
+
+def test_one_overload_that_does_not_come_again_was_chance() -> None:
+    async def overload_once() -> list[tuple[int, str]]:
         limiter = AdaptiveLimiter(64)
         async with AsyncExitStack() as stack:
             slots = [await stack.enter_async_context(limiter.slot()) for _ in range(16)]
-            limits = []
-            for slot in slots[:3]:
-                slot.overloaded()
-                limits.append(limiter.limit)
-        return limits
+            slots[0].overloaded()
+        await answer_rounds(limiter, 4)
+        return [(limit, cause) for _, limit, cause in limiter.history[1:]]
 
-    assert run(overload()) == [8, 8, 8]
+    # two rounds to ask for as much again, one to ask for more
+    assert run(overload_once()) == [(15, "overload"), (16, "increase"), (17, "increase"), (18, "slow start")]
+
+
+def test_what_was_too_much_twice_is_asked_for_again_only_rarely() -> None:
+    async def overload_twice() -> list[int]:
+        limiter = AdaptiveLimiter(64)
+        for calls in (16, 8):
+            async with AsyncExitStack() as stack:
+                slots = [await stack.enter_async_context(limiter.slot()) for _ in range(calls)]
+                slots[0].overloaded()
+        return [limiter.limit, *await answer_rounds(limiter, 16)]
+
+    # eight were too much: a hundred answers at seven
+    assert run(overload_twice()) == [6, 7, *[7] * 14, 8]
+
+
+def test_later_overloads_of_one_window_count_once() -> None:
+    async def overload_twice() -> list[int]:
+        limiter = AdaptiveLimiter(64)
+        await overload_all(limiter, 16)
+        return await overload_all(limiter, 8)
+
+    assert run(overload_twice()) == [int(0.85 * 8)] * 8
 
 
 def test_an_overload_while_little_is_in_flight_lowers_the_limit_to_that() -> None:
@@ -183,7 +254,7 @@ def test_an_overload_while_little_is_in_flight_lowers_the_limit_to_that() -> Non
             slots[0].overloaded()
         return limiter.limit
 
-    assert run(overload()) == 3
+    assert run(overload()) == 5
 
 
 def test_other_failures_change_nothing() -> None:
@@ -329,6 +400,32 @@ def test_places_are_given_first_come_first_served() -> None:
 
 
 @given(
+    most=st.integers(1, 80),
+    processes=st.integers(1, 8),
+    rounds=st.lists(st.lists(st.sampled_from(["answered", "overloaded", "failed"]), max_size=40), max_size=30),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_limit_stays_within_its_bounds_and_falls_at_overloads_alone(
+    most: int, processes: int, rounds: list[list[str]]
+) -> None:
+    async def play(limiter: AdaptiveLimiter) -> None:
+        for endings in rounds:
+            async with AsyncExitStack() as stack:
+                calls = min(len(endings), limiter.limit)
+                slots = [await stack.enter_async_context(limiter.slot()) for _ in range(calls)]
+                for slot, ending in zip(slots, endings, strict=False):
+                    before = limiter.limit
+                    if ending == "answered":
+                        slot.succeeded()
+                        assert before <= limiter.limit <= most
+                    elif ending == "overloaded":
+                        slot.overloaded(0.0)
+                        assert 1 <= limiter.limit <= before
+
+    run(play(AdaptiveLimiter(most, processes=processes)))
+
+
+@given(
     most=st.integers(1, 5),
     calls=st.lists(
         st.tuples(
@@ -410,8 +507,8 @@ def test_the_history_tells_each_change_with_its_cause_and_time() -> None:
         return limiter
 
     history = run(change()).history
-    assert [tuple(entry) for entry in history] == [(1000, 8, "start"), (1001, 9, "slow start"), (1002, 4, "overload")]
-    assert heard == [(9, "slow start"), (4, "overload")]
+    assert [tuple(entry) for entry in history] == [(1000, 8, "start"), (1001, 9, "slow start"), (1002, 7, "overload")]
+    assert heard == [(9, "slow start"), (7, "overload")]
 
 
 def test_a_long_history_stays_short_and_spans_the_run() -> None:
@@ -458,9 +555,10 @@ def test_a_call_that_failed_before_goes_before_those_that_were_never_made() -> N
                 order.append(name)
 
         async with limiter.slot():
-            waiting = [asyncio.create_task(enter(name, again=name == "again")) for name in ("new", "newer", "again")]
+            names = ("new", "newer", "failed first", "failed last")
+            waiting = [asyncio.create_task(enter(name, again=name.startswith("failed"))) for name in names]
             await asyncio.sleep(0)
         await asyncio.gather(*waiting)
         return order
 
-    assert asyncio.run(run()) == ["again", "new", "newer"]
+    assert asyncio.run(run()) == ["failed first", "failed last", "new", "newer"]
