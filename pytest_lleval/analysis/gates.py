@@ -82,6 +82,10 @@ def _miss(gate: Threshold | Comparison, suite: str | None) -> GateResult:
 def _check_measured(part: Results, allowed: Allowance) -> str:
     """Say why a run measures nothing that a gate may stand on; empty when it does."""
     count, epochs = sum(part.unscored.values()), sum(found.epochs for found in part.samples.values())
+    if part.part:
+        return (
+            f"{part.part}; a gate needs the whole: `lleval merge` puts it together and judges it, `lleval gate` later"
+        )
     if part.missing:
         asked = len(part.samples)
         return (

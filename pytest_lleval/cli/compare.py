@@ -126,7 +126,8 @@ def _find_records(side: Side, flips: Sequence[Flip], *, is_new: bool) -> Mapping
 def _render(compared: _Compared) -> Iterator[str]:
     for word, side in (("base", compared.base), ("new", compared.new)):
         models = ", ".join(dict.fromkeys(part.model for part in side.baseline.results))
-        yield f"{word:<8} {side.baseline.place}: {models or 'nothing was scored'}"
+        part = next((f"; {found.part}" for found in side.baseline.results if found.part), "")
+        yield f"{word:<8} {side.baseline.place}: {models or 'nothing was scored'}{part}"
         yield f"{'':<8} trustworthy: {_tell_trust(side)}"
     yield ""
     yield from render_contrasts(compared.contrasts, compared.metric)

@@ -28,6 +28,7 @@ from .cache import add_cache_actions
 from .compare import add_compare_command
 from .gate import add_gate_command
 from .hosts import add_hosts_actions
+from .merge import add_merge_command
 from .output import say
 from .rescore import add_rescore_command
 from .show import add_show_command
@@ -82,6 +83,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add_show_command(commands.add_parser("show", help="show the samples of a run: prompts, answers, scores"))
     add_compare_command(commands.add_parser("compare", help="set a run against an earlier one, sample by sample"))
     add_gate_command(commands.add_parser("gate", help="judge the gates of a run again, or others"))
+    add_merge_command(commands.add_parser("merge", help="put the runs of shards together, and judge the whole"))
     add_rescore_command(
         commands.add_parser("rescore", help="score a run's stored answers again, by a suite as it is now")
     )

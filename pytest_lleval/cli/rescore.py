@@ -9,11 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ..core.encoding import dump_record
 from ..core.errors import UnknownNameError, UsageError
 from ..core.records import Disclosure, Record
 from ..core.settings import Settings, parse_arguments
 from ..execution.asking import Plan
-from ..execution.rescored import RescoredRun, describe_rescored
+from ..execution.fresh import FreshRun
+from ..execution.rescored import describe_rescored
 from ..execution.rescoring import Rescorer
 from ..execution.rundir import find_run, read_manifest
 from ..reports.answers import read_counting
@@ -56,13 +58,13 @@ def _rescore_run(parsed: argparse.Namespace) -> int:
     found = _check_records(rescorers, manifest, run)
     with ExitStack() as stack:
         target = (
-            stack.enter_context(RescoredRun(Path(parsed.save_run), f"{_PLACE} --save-run")) if parsed.save_run else None
+            stack.enter_context(FreshRun(Path(parsed.save_run), f"{_PLACE} --save-run")) if parsed.save_run else None
         )
         for record in _read_records(run, rescorers):
             again = rescorers[record.suite].rescore(record)
             tally.add(record, again)
             if target is not None:
-                target.append(again)
+                target.append(dump_record(again))
         if target is not None:
             target.finish(describe_rescored(manifest, run, plans, found))
     for line in _render(tally, run, found, settings.epochs):

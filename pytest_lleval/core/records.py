@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 __all__ = [
+    "OTHERS",
     "BackendIdentity",
     "Case",
     "Completion",
@@ -36,6 +37,8 @@ RequestKind = Literal["chat", "completion"]
 StopReason = Literal["stop", "length", "refused", "tool", "unknown"]
 BackendKind = Literal["real", "mock", "callable"]
 Outcome = Literal["scored", "unscored"]
+#: in the evidence of an identity: what else was seen of it, in other sessions of a run that was put together
+OTHERS = "others"
 #: `decided`: not asked any more, since all gates of its suite were decided
 Cause = Literal["error", "refused", "budget", "judge", "decided"]
 Severity = Literal["note", "warning", "critical"]

@@ -45,6 +45,8 @@ class Results:
     unscored: Mapping[str, int] = field(default_factory=dict)
     #: samples that were to be asked and have no record: of a run that was interrupted, or run in part
     missing: int = 0
+    #: which part of a run they are, or what it lacks, in a sentence; empty of a whole one
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from .errors import UnknownNameError, UsageError
 from .gates import Comparison, Threshold
 from .matrix import MatrixSettings
+from .shards import Shard
 
 __all__ = [
     "ACKNOWLEDGEABLE",
@@ -103,6 +104,8 @@ class Settings:
     models: tuple[ModelSpec, ...] = ()
     limit: Limit | None = None
     sample_ids: tuple[str, ...] = ()
+    #: the part of the run that this session takes; None for the whole
+    shard: Shard | None = None
     epochs: int = 1
     seed: int = 0
     temperature: float | None = None
@@ -177,6 +180,8 @@ class Settings:
         values["models"] = tuple(ModelSpec(**model) for model in _mappings(values["models"]))
         limit = values["limit"]
         values["limit"] = Limit(**limit) if isinstance(limit, dict) else None
+        shard = values.get("shard")
+        values["shard"] = Shard.decode(shard) if isinstance(shard, dict) else None
         values["gates"] = tuple(Threshold(**gate) for gate in _mappings(values.get("gates", ())))
         values["comparisons"] = tuple(Comparison(**rule) for rule in _mappings(values.get("comparisons", ())))
         values["reports"] = tuple(_strings(values.get("reports", ())))

@@ -131,21 +131,42 @@ class JournalReader:
 
         :raises RunDirectoryError: when the file cannot be read, a line in the middle is broken, or the chain is
         """
+        for at, line in self.read_lines():
+            try:
+                record = load_record(line, outline=self._outline)
+            except RunDirectoryError as error:
+                raise RunDirectoryError(f"{self._path}:{self._number}: {error}") from error
+            if not self.is_void(record.worker, at):
+                yield record
+
+    def read_lines(self) -> Iterator[tuple[int, str]]:
+        """Yield lines as they were appended, void ones too, each with its position in the file, as `read` does records.
+
+        :raises RunDirectoryError: when the file cannot be read, or the chain is broken
+        """
         try:
             with self._path.open("rb") as stream:
                 stream.seek(self._position)
                 for line in stream:
                     if not line.endswith(b"\n"):
                         return
-                    at, record = self._position, self._read_line(line)
-                    if not any(void.holds(record.worker, at) for void in self._void):
-                        yield record
+                    at = self._position
+                    yield at, self._check_line(line)
         except FileNotFoundError:
             return
         except OSError as error:
             raise RunDirectoryError(f"{self._path}: cannot be read ({error})") from error
 
-    def _read_line(self, line: bytes) -> Record:
+    @property
+    def chain(self) -> str:
+        """The link of the last line that was read; empty before the first."""
+        return self._chain
+
+    def is_void(self, worker: str, position: int) -> bool:
+        """Tell whether a worker's line at a position in the file does not count."""
+        return any(void.holds(worker, position) for void in self._void)
+
+    def _check_line(self, line: bytes) -> str:
         self._position += len(line)
         self._number += 1
         try:
@@ -153,9 +174,9 @@ class JournalReader:
             self._chain = _link(self._chain, body)
             if link != self._chain:
                 raise RunDirectoryError("the chain of digests breaks here: a line was changed, moved or taken out")
-            return load_record(body, outline=self._outline)
         except RunDirectoryError as error:
             raise RunDirectoryError(f"{self._path}:{self._number}: {error}") from error
+        return body
 
 
 def read_journal(run: Path, *, outline: bool = False, name: str = JOURNAL) -> Iterator[Record]:

@@ -66,6 +66,8 @@ class Ledger:
         self._earlier: set[tuple[str, int]] = set()
         self._excused: set[str] = set()
         self._reported: set[str] = set()
+        #: cases that were reported, and will be once more
+        self.renewed: set[str] = set()
         #: of tests, which nobody knew of before they had run
         self._adopted: dict[tuple[str, int], Entry] = {}
         #: by worker, its records that it had sent before
@@ -150,6 +152,7 @@ class Ledger:
                     cases[case] = None
         for key in [key for key, entry in self._adopted.items() if entry.worker == worker]:
             del self._adopted[key]
+        self.renewed |= self._reported.intersection(cases)
         self._reported.difference_update(cases)
         return list(cases)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..distribution.private import WITHHELD
 from ..execution.matrix_cells import plan_cells
 from .matrix import MatrixItem, collect_cells
 
@@ -52,6 +53,7 @@ class CellsApart:
 
     def _choose(self, cells: frozenset[str]) -> None:
         self._chosen = cells
+        self._run.config.stash[WITHHELD] = len(cells)
         if self._run.matrix is not None:
             self._run.matrix.select(cells)
 

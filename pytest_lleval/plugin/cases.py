@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ..core.errors import DatasetError, LlevalError, UnknownNameError
+from ..core.errors import DatasetError, LlevalError, UnknownNameError, UsageError
 from ..core.records import Sample
 from ..core.settings import Settings
 from ..execution.planning import label_models
@@ -52,7 +52,12 @@ def _check_options(config: pytest.Config) -> None:
     if config.stash.get(_REFUSED_KEY, False):
         raise pytest.skip.Exception("an option of lleval does not fit: see the error", allow_module_level=True)
     try:
-        load_settings(config)
+        shard = load_settings(config).shard
+        if shard is not None:
+            raise UsageError(
+                f"--lleval-shard={shard} divides suites and no tests, all of whose eval cases would be asked in every "
+                "shard: run tests in a session without it"
+            )
     except LlevalError:
         config.stash[_REFUSED_KEY] = True
         raise

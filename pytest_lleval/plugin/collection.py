@@ -88,7 +88,8 @@ def collect_suites(session: pytest.Session) -> list[pytest.Item]:
     try:
         plan = run.load_plan()
         chosen = [name for name in run.chosen_node_ids if not (run.settings.matrix and name.startswith(f"{MATRIX}::"))]
-        cases = plan.cases if not run.chosen_node_ids else list(_pick_cases(plan.cases, chosen))
+        what = f"this run, which is shard {run.settings.shard}" if run.settings.shard else "this run"
+        cases = plan.cases if not run.chosen_node_ids else list(_pick_cases(plan.cases, chosen, what))
     except LlevalError as error:
         if run.is_worker:
             # the controller hears of a collector that failed, and of nothing else that goes wrong here
@@ -103,7 +104,7 @@ def collect_suites(session: pytest.Session) -> list[pytest.Item]:
     return items
 
 
-def _pick_cases(cases: Sequence[Case], chosen: Sequence[str]) -> Iterable[Case]:
+def _pick_cases(cases: Sequence[Case], chosen: Sequence[str], what: str) -> Iterable[Case]:
     """Keep the cases a node id names: whole, without its model, or a suite's name alone."""
     found: set[str] = set()
     for case in cases:
@@ -114,7 +115,7 @@ def _pick_cases(cases: Sequence[Case], chosen: Sequence[str]) -> Iterable[Case]:
             yield case
     for name in chosen:
         if name not in found:
-            raise UsageError(f"not found: {name!r} names no case of this run; `--collect-only -q` lists them")
+            raise UsageError(f"not found: {name!r} names no case of {what}; `--collect-only -q` lists them")
 
 
 def explain_unscored(failed: Sequence[Entry], epochs: int) -> str:

@@ -139,13 +139,14 @@ class Controller:
             self.stopper = Stopper(self._settings, self._plan, self.rules.compared, self.ledger)
         check_budget(self._settings)
         open_cache(self._settings.cache)
-        self._connections = start_services(self._settings.models, self._stack, DownloadProgress(self._config))
+        models = () if self._plan.has_nothing else self._settings.models
+        self._connections = start_services(models, self._stack, DownloadProgress(self._config))
         probes = make_probes(self._plan, Asker(plans=self._plan.plans, callers={}, settings=self._settings))
         if self._settings.matrix is not None:
             probes = add_chat_probe(probes)
-        import_providers(self._settings.models)
+        import_providers(models)
         # beside it the workers start
-        self._attaching = run_aside(lambda: attach_models(self._settings.models, self._connections, probes))
+        self._attaching = run_aside(lambda: attach_models(models, self._connections, probes))
 
     def prepare_tests(self) -> None:
         """Get ready for a session that asks no suite: what its tests are and whom they ask is adopted as they report.
@@ -213,6 +214,7 @@ class Controller:
             "workers": self._machines,
             "counters": self._counters,
             "reseeded": dict(self._reseeded),
+            "shard": str(self._settings.shard or ""),
             **self.inspection.describe(),
         }
         if self._unnoted:

@@ -36,6 +36,7 @@ def report_dry_run(run: RunSession, session: pytest.Session) -> bool:
             if cases or not cells:
                 lines = [_describe(run, spec, connections, asker, cases) for spec in run.settings.models]
             lines += _describe_cells(run, cells)
+            lines += _describe_shard(run)
     except LlevalError as error:
         raise pytest.UsageError(str(error)) from error
     if reporter is not None:
@@ -57,6 +58,16 @@ def _describe(
         f"{spec.name}: {len(requests):,} cases, {len(requests) * epochs:,} requests, "
         f"{tokens * epochs:,} tokens in ({tokenizer}), {output} tokens out"
     )
+
+
+def _describe_shard(run: RunSession) -> list[str]:
+    """Say of how much this is a part."""
+    if run.settings.shard is None:
+        return []
+    plan = run.load_plan()
+    own = len({(case.suite, case.sample.id) for case in plan.cases})
+    whole = sum(found.samples for found in plan.whole.values())
+    return [f"shard {run.settings.shard}: {own:,} of the {whole:,} samples that were chosen"]
 
 
 def _describe_cells(run: RunSession, cells: Sequence[MatrixCell]) -> list[str]:

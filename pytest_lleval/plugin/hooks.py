@@ -49,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from .activation import activate_session  # inert sessions import nothing
 
         activate_session(config)
+    elif config.getoption("lleval_shard"):
+        raise pytest.UsageError("--lleval-shard is about suites, and there is none: name one by --lleval-suite=NAME")
     elif uses_hosts(config):
         from .testhosts import activate_hosts  # inert sessions import nothing
 

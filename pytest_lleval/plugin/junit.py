@@ -32,7 +32,7 @@ def annotate_junit(path: Path, view: RunView) -> None:
             ET.SubElement(properties, "property", name=name, value=escape_text(value))
     for suite in islice(tree.getroot().iter("testsuite"), 1):
         for gate in view.gates:
-            _add_gate(suite, gate)
+            _add_gate(suite, gate, judged=not (view.part and view.part.is_shard))
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
@@ -54,19 +54,22 @@ def drop_repeated(path: Path) -> None:
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _add_gate(suite: ET.Element, gate: GateResult) -> None:
-    """Add a gate as a case of its own: what regressed, is undecided, and was not measured are told apart."""
+def _add_gate(suite: ET.Element, gate: GateResult, *, judged: bool) -> None:
+    """Add a gate as a case of its own: what regressed, is undecided, and was not measured are told apart.
+
+    :param judged: whether it was to be; of a shard no gate is
+    """
     place = f"{gate.suite} on {gate.model}" if gate.model else gate.suite or "gates"
     case = ET.SubElement(
         suite, "testcase", classname=escape_text(f"lleval gate: {place}"), name=escape_text(gate.gate), time="0"
     )
     counts = {"tests": 1}
     if gate.answer != "pass":
-        kind = "error" if gate.answer == "unmeasured" else "failure"
+        kind = ("error" if judged else "skipped") if gate.answer == "unmeasured" else "failure"
         words = {"fail": "regressed"}.get(gate.answer, gate.answer)
         found = ET.SubElement(case, kind, type=words, message=escape_text(f"{words}: {gate.message}"))
         found.text = escape_text(gate.message)
-        counts["errors" if kind == "error" else "failures"] = 1
+        counts[_KINDS[kind]] = 1
     for name, count in counts.items():
         suite.set(name, str(int(suite.get(name, "0")) + count))
 

@@ -27,6 +27,7 @@ from ..core.settings import (
     parse_model,
     split_names,
 )
+from ..core.shards import parse_shard
 from ..core.sizes import parse_sizes
 from .reading import Option, OptionReader
 
@@ -55,6 +56,11 @@ _OPTIONS = (
     ),
     Option(name="limit", metavar="N|A-B", help="samples per suite, stratified by group in a fixed order"),
     Option(name="sample-id", metavar="GLOB", ini="linelist", help="only these samples, e.g. 'anatomy/1*'; repeatable"),
+    Option(
+        name="shard",
+        metavar="I/N",
+        help="take the I-th of N equal parts of the samples, e.g. 2/8; `lleval merge` puts the runs together",
+    ),
     Option(name="epochs", metavar="N", help="sampling runs per case (default: 1)"),
     Option(name="seed", metavar="INT", help="root of every seed (default: 0)"),
     Option(name="temperature", metavar="T", help="sampling temperature (default: the suite's)"),
@@ -229,6 +235,7 @@ def read_settings(config: pytest.Config) -> Settings:
         models=_read_models(config, read.many("model")),
         limit=read.one("limit", lambda text: parse_limit("--lleval-limit", text)),
         sample_ids=tuple(read.many("sample-id")),
+        shard=read.one("shard", lambda text: parse_shard("--lleval-shard", text)),
         epochs=read.number("epochs", int, "a whole number of at least 1", lambda n: n >= 1) or 1,
         seed=read.number("seed", int, "a whole number", lambda _: True) or 0,
         temperature=read.number("temperature", float, "a number from 0 to 2", lambda t: 0 <= t <= 2),
@@ -275,7 +282,26 @@ def read_settings(config: pytest.Config) -> Settings:
         raise UsageError("--lleval-stop=decided needs gates to decide: give --lleval-gate or --lleval-compare-fail too")
     if settings.resume is not None and settings.run_dir is not None:
         raise UsageError("--lleval-resume goes on in the directory of its run: leave --lleval-run-dir out")
+    if settings.shard is not None:
+        _check_shard(settings)
     return settings
+
+
+def _check_shard(settings: Settings) -> None:
+    """Refuse what a part of the samples cannot be asked for."""
+    place = f"--lleval-shard={settings.shard}"
+    if settings.matrix is not None:
+        raise UsageError(f"{place} is about suites, a size matrix is measured whole: run --lleval-matrix without it")
+    if settings.stop_decided:
+        raise UsageError(
+            f"{place}: no gate is decided by a part of the samples: leave --lleval-stop=decided out; `lleval merge` "
+            "judges the gates"
+        )
+    if settings.save_baseline is not None:
+        raise UsageError(
+            f"{place}: a part of the samples is no baseline: leave --lleval-save-baseline out, and compare later runs "
+            "with the run that `lleval merge` makes (--lleval-baseline=RUN)"
+        )
 
 
 def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
@@ -288,7 +314,10 @@ def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
     fields = {_FIELDS.get(option.name, option.name.replace("-", "_")) for option in typed}
     # they are fields of the field `matrix`
     fields = {name for name in fields if not name.startswith("matrix_")}
-    return replace(stored, **{name: getattr(fresh, name) for name in fields})
+    settings = replace(stored, **{name: getattr(fresh, name) for name in fields})
+    if settings.shard is not None:
+        _check_shard(settings)
+    return settings
 
 
 def _read_matrix(read: OptionReader) -> MatrixSettings | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ class OptionReader:
             value = kind(text)
         except ValueError:
             value = None
-        if value is None or not fits(value):
+        # JSON, which the run directory is written in, has no infinite numbers
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if value is None or endless or not fits(value):
             raise UsageError(f"--lleval-{name}: {text!r} is not {wanted}")
         return value

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ..reports.escaping import escape_text
+from ..reports.holding import find_doubted
 from ..reports.progress import LiveProgress
 from ..reports.terminal import render_run
 from .controller import Controller
@@ -50,8 +51,12 @@ class Display:
         values = [entry.value for entry in ledger.find(report.nodeid) if entry.value is not None]
         value = sum(values) / len(values) if values else None
         setattr(report, VALUE, value)
-        if self._live is not None:
+        if report.nodeid in ledger.renewed:
+            # the live line has it already
+            ledger.renewed.discard(report.nodeid)
+        elif self._live is not None:
             self._live.add(value, ledger.count_fresh(report.nodeid))
+        if self._live is not None:
             self._live.show(len(ledger.selected))
 
     def release(self, report: pytest.TestReport) -> None:
@@ -150,14 +155,8 @@ def _render_engine(controller: Controller) -> Iterator[str]:
 
 def _render_strict(controller: Controller) -> Iterator[str]:
     """Say what a strict session fails on."""
-    found = controller.view.unacknowledged if controller.view and controller.strict else []
-    if found:
-        factors = ", ".join(dict.fromkeys(finding.factor for finding in found))
-        many = "finding is" if len(found) == 1 else "findings are"
-        yield (
-            f"--lleval-strict: {len(found):,} {many} not acknowledged ({factors}); mend the cause, or say why it is "
-            f"expected by --lleval-acknowledge={found[0].factor}:REASON"
-        )
+    if controller.view and controller.strict:
+        yield find_doubted(controller.view)
 
 
 def _name_missing(missing: list[str]) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import UsageError
 from ..core.records import Record
 from ..core.settings import Settings
+from ..core.shards import Shard
 from ..execution.audit import AUDIT_JOURNAL
 from ..execution.journal import read_journal
 from ..execution.manifest import compare_experiments, refuse_tests
@@ -26,8 +28,17 @@ def find_resumed(root: Path, settings: Settings) -> Path | None:
     if settings.resume is None:
         return None
     run = find_run(root, settings.resume)
-    refuse_tests(read_manifest(run), str(run))
+    manifest = read_manifest(run)
+    refuse_tests(manifest, str(run))
+    _refuse_other_shard(Shard.decode(manifest["settings"].get("shard")), settings.shard, run)
     return run
+
+
+def _refuse_other_shard(was: Shard | None, wanted: Shard | None, run: Path) -> None:
+    if was != wanted:
+        have, want = (f"shard {shard}" if shard else "the whole" for shard in (was, wanted))
+        way = f"leave --lleval-shard out, or give {was}" if was else "leave --lleval-shard out"
+        raise UsageError(f"--lleval-resume: {run} is {have} of its suites, this session takes {want}; {way}")
 
 
 def adopt_manifest(run: Path, fresh: dict[str, Any]) -> None:
@@ -41,6 +52,8 @@ def adopt_manifest(run: Path, fresh: dict[str, Any]) -> None:
     fresh["sessions"] = manifest["sessions"]
     if "canaries" in manifest:
         fresh.setdefault("canaries", manifest["canaries"])
+    if "merged" in manifest:
+        fresh["merged"] = manifest["merged"]
 
 
 def read_earlier(run: Path, quota: Quota | None) -> Iterator[Record]:

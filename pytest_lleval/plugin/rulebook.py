@@ -11,6 +11,7 @@ from ..core.settings import Settings
 from ..execution.canaries import check_canaries
 from ..execution.known_failures import KnownFailures, encode_known_failures, load_known_failures
 from ..execution.planning import RunPlan
+from ..reports.holding import find_unmeasured
 from ..reports.view import RunView, load_baseline
 from .baselines import check_baseline, check_gates, check_target, find_baseline, save_baseline
 
@@ -83,16 +84,12 @@ class Rulebook:
             write_reports(run, view, self._reports)
 
     def find_failed(self, view: RunView) -> list[GateResult]:
-        """Return the gates that do not pass."""
-        return [found for found in view.gates if found.fails]
+        """Return the gates that do not pass; none of a shard, whose gates are judged when the whole is put together."""
+        return [found for found in view.gates if found.fails and self._settings.shard is None]
 
     def find_unmeasured(self, view: RunView) -> str:
         """Say why too little was scored; empty when enough was."""
-        unscored = sum(sum(suite.unscored.values()) for suite in view.suites)
-        scored, allowed = sum(suite.scored for suite in view.suites), self._settings.unscored_allowed
-        if allowed.admits(unscored, scored + unscored) and (scored or not unscored):
-            return ""
-        return f"unmeasured: {unscored:,} of {scored + unscored:,} answers could not be scored, allowed are {allowed}"
+        return find_unmeasured(view, self._settings.unscored_allowed)
 
     def holds(self, view: RunView) -> bool:
         """Tell whether a session may end well."""

@@ -24,9 +24,9 @@ class ShowingHooks:
 
     @pytest.hookimpl
     def pytest_report_header(self) -> list[str]:
-        """Name the hosts that take part."""
-        hosts = find_hosts(self._run.config)
-        return hosts.list_lines() if hosts is not None else []
+        """Name the shard, and the hosts that take part."""
+        hosts, shard = find_hosts(self._run.config), self._run.settings.shard
+        return [*([f"lleval: shard {shard}"] if shard else []), *(hosts.list_lines() if hosts is not None else [])]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:

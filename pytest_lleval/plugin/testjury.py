@@ -87,12 +87,12 @@ class TestJury:
         if controller is not None:
             controller.inspection.note_tests(worker, tests)
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
-        """Fail a session in which a worker was not to be believed."""
+        """Fail a session in which a worker was not to be believed, whatever its eval cases come to."""
+        yield
         if self._reasons and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        yield
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -32,7 +32,8 @@ def render_verdict(view: RunView) -> str:
     if matrix is not None:
         return "; ".join([say_matrix(matrix), *([_describe_gates(view)] if view.gates else []), trust])
     scored = "" if any(summary.scored for summary in view.suites) else "nothing was scored; "
-    return f"{scored}{_describe_gates(view)}; {trust}"
+    part = f"{view.part.name}; " if view.part else ""
+    return f"{part}{scored}{_describe_gates(view)}; {trust}"
 
 
 def _describe_gates(view: RunView) -> str:
@@ -116,10 +117,12 @@ def _describe(view: RunView, found: Disclosure) -> str:
 
 def render_commands(view: RunView) -> Iterator[str]:
     """Yield workflow commands: an error for each gate that does not pass, a warning for each finding above a note."""
+    # of a shard no gate is judged, which is no fault of it
+    level = "notice" if view.part and view.part.is_shard else "error"
     for gate in view.gates:
         if gate.fails:
             place = f"{gate.suite} on {gate.model}: " if gate.model else f"{gate.suite}: "
-            yield _command("error", f"lleval gate {gate.answer}: {gate.gate}", place + gate.message)
+            yield _command(level, f"lleval gate {gate.answer}: {gate.gate}", place + gate.message)
     for found in _find_grave(view):
         yield _command("warning", f"lleval {_name_finding(found)}", _describe(view, found))
 

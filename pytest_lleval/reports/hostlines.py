@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..disclosure.sessions import label_sessions
+
 __all__ = ["tell_hosts", "tell_run"]
 
 
@@ -14,8 +16,7 @@ def tell_run(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
     :param sessions: of its manifest
     """
     told = []
-    for number, session in enumerate(sessions, start=1):
-        place = f" of session {number}" if len(sessions) > 1 else ""
+    for place, session in zip(label_sessions(sessions), sessions, strict=True):
         told += [text + place for text in tell_hosts(session.get("host_events", ()), session["started"])]
         if late := session.get("late"):
             told.append(f"{late:,} records came late, from workers that had been given up, and were ignored{place}")

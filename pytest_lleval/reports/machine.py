@@ -27,6 +27,7 @@ def encode_report(view: RunView) -> dict[str, Any]:
         "suites": [asdict(summary) for summary in view.suites],
         "models": [encode_identity(identity) for identity in view.identities],
         "datasets": [dict(described) for described in view.datasets],
+        "part": view.part._asdict() if view.part else None,
         "gates": [asdict(found) for found in view.gates],
         "canaries": list(view.canaries),
         "audit": encode_audit(view.audit),

@@ -16,6 +16,7 @@ _PROGRAM = 3
 #: settings that are written as they are, and their options
 _PLAIN = {
     "limit": "limit",
+    "shard": "shard",
     "epochs": "epochs",
     "seed": "seed",
     "temperature": "temperature",

@@ -13,6 +13,7 @@ from ..core.settings import ModelSpec
 from ..disclosure.evidence import Evidence, RunEvidence
 from ..execution.manifest import TESTS
 from ..execution.prices import Price, find_price
+from .parts import find_part
 
 __all__ = ["collect_results"]
 
@@ -26,22 +27,24 @@ def collect_results(manifest: Mapping[str, Any], tallies: Sequence[Tally], seen:
     :param tallies: its records
     :param seen: what was seen of it
     """
-    found = [_collect(manifest, part, seen) for part in tallies]
+    lacking = find_part(manifest, tallies)
+    words = lacking.message if lacking else ""
+    found = [_collect(manifest, part, seen, words) for part in tallies]
     known = {(part.suite, part.model) for part in found}
     for suite in manifest["suites"]:
         # of tests nobody knows before whom they ask
         for model in manifest["models"] if suite.get("kind") != TESTS else ():
             if (suite["name"], model["spec"]) not in known:
-                found += [_make_empty(suite, model["spec"])]
+                found += [_make_empty(suite, model["spec"], words)]
     return tuple(found)
 
 
-def _make_empty(suite: Mapping[str, Any], model: str) -> Results:
+def _make_empty(suite: Mapping[str, Any], model: str, lacking: str) -> Results:
     missing = int(suite["selected"])
-    return Results(suite=suite["name"], model=model, facts={}, scorers=(), samples={}, missing=missing)
+    return Results(suite=suite["name"], model=model, facts={}, scorers=(), samples={}, missing=missing, part=lacking)
 
 
-def _collect(manifest: Mapping[str, Any], part: Tally, seen: RunEvidence) -> Results:
+def _collect(manifest: Mapping[str, Any], part: Tally, seen: RunEvidence, lacking: str) -> Results:
     described: Mapping[str, Any] = next((suite for suite in manifest["suites"] if suite["name"] == part.suite), {})
     causes = [part.name("cause", int(code)) for code in part["cause"] if code]
     samples = _collect_samples(part, _find_prompts(part, seen.rows), _find_price(manifest, part.model))
@@ -53,6 +56,7 @@ def _collect(manifest: Mapping[str, Any], part: Tally, seen: RunEvidence) -> Res
         samples=samples,
         unscored={cause: causes.count(cause) for cause in sorted(set(causes) - {DECIDED})},
         missing=max(0, int(described.get("collected", described.get("selected", 0))) - len(set(part["sample"]))),
+        part=lacking,
     )
 
 

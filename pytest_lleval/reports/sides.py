@@ -13,6 +13,7 @@ from ..disclosure.baseline_differences import find_baseline_differences
 from ..disclosure.evidence import RunEvidence
 from ..disclosure.models import judge_models
 from ..disclosure.prompts import judge_prompts
+from ..disclosure.sessions import label_sessions
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import sort_findings
 from ..execution.rundir import read_manifest
@@ -89,7 +90,7 @@ def _find_seen_differences(new: RunEvidence, base: RunEvidence) -> Iterator[Disc
 def _list_workers(run: RunEvidence) -> Mapping[str, Mapping[str, Any]]:
     """Return what is known of the machine of each worker, over all sessions."""
     return {
-        f"{worker} of session {number}": found
-        for number, session in enumerate(run.sessions, start=1)
+        f"{worker}{label or ' of session 1'}": found
+        for label, session in zip(label_sessions(run.sessions), run.sessions, strict=True)
         for worker, found in session.get("workers", {}).items()
     }

@@ -55,7 +55,7 @@ def _render_lines(view: RunView, width: int) -> Iterator[Line]:
         yield from _render_identity(identity)
     for summary in view.suites:
         yield Line("")
-        yield from _render_suite(summary, view.datasets, flags)
+        yield from _render_suite(summary, view, flags)
     if view.matrix is not None:
         from .matrix_table import render_matrix  # every session would start later for it
 
@@ -64,7 +64,7 @@ def _render_lines(view: RunView, width: int) -> Iterator[Line]:
         if not view.matrix.is_measured:
             yield Line("nothing was measured", {"red": True})
     elif not view.suites:
-        yield Line("nothing was scored", {"red": True})
+        yield Line("nothing was scored", {} if view.part and view.part.is_shard else {"red": True})
     for message in view.canaries:
         yield Line(f"canaries {message}")
     for message in tell_audit(view.audit, view.excluded):
@@ -114,9 +114,10 @@ def _has(identity: BackendIdentity, name: str) -> bool:
     return identity.details.get(name) is not None
 
 
-def _render_suite(summary: SuiteSummary, datasets: Sequence[Mapping[str, Any]], flags: str) -> Iterator[Line]:
-    yield Line(f"suite    {summary.suite} on {summary.model}", {"bold": True})
-    described = next((item for item in datasets if item["name"] == summary.suite), None)
+def _render_suite(summary: SuiteSummary, view: RunView, flags: str) -> Iterator[Line]:
+    part = f" ({view.part.name})" if view.part else ""
+    yield Line(f"suite    {summary.suite} on {summary.model}{part}", {"bold": True})
+    described = next((item for item in view.datasets if item["name"] == summary.suite), None)
     if described:
         yield from _render_dataset(described, summary.cases)
     if any(group.group for group in summary.groups):

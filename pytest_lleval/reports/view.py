@@ -20,6 +20,7 @@ from ..disclosure.baseline_differences import find_baseline_differences
 from ..disclosure.evidence import EvidenceBuilder, RunEvidence, name_call
 from ..disclosure.factors import judge_run
 from ..disclosure.incidents import Incidents
+from ..disclosure.sessions import label_sessions, measure_wall
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import find_unacknowledged, is_trustworthy, sort_findings
 from ..execution.journal import JournalReader, read_journal
@@ -28,6 +29,8 @@ from ..execution.rundir import MANIFEST, read_manifest
 from .baselines import read_baseline
 from .hostlines import tell_run
 from .known import find_known_failures
+from .merged import find_merged_findings
+from .parts import Part, disclose_part, find_part
 from .results import collect_results
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ class RunView(NamedTuple):
     acknowledged: Mapping[str, str]
     #: the manifest's descriptions of the suites
     datasets: Sequence[Mapping[str, Any]]
-    #: seconds of all the run's sessions, start-up included
+    #: seconds in which a session of the run was going on, start-up included
     wall: float
     #: seconds of processor time of all its processes here, without model servers
     cpu: float
@@ -69,6 +72,8 @@ class RunView(NamedTuple):
     audit: AuditFindings | None = None
     #: workers that are not believed, as the manifest describes them
     excluded: Sequence[Mapping[str, Any]] = ()
+    #: what part of a run the numbers are of; None of a whole one
+    part: Part | None = None
 
     @property
     def disclosures(self) -> tuple[Disclosure, ...]:
@@ -166,6 +171,10 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
             known += find_baseline_differences(part, earlier.baseline, has_prompts=earlier.seen is not None)
     known += find_known_failures(manifest, tallies)
     known += find_audit_findings(manifest["sessions"])
+    known += find_merged_findings(manifest)
+    only = find_part(manifest, tallies)
+    if only is not None:
+        known.append(disclose_part(only))
     judgement = judge_run(
         seen,
         known,
@@ -180,7 +189,7 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         further=judgement.further,
         acknowledged=manifest["settings"].get("acknowledged", {}),
         datasets=manifest["suites"],
-        wall=sum(session["ended"] - session["started"] for session in manifest["sessions"]),
+        wall=measure_wall(manifest["sessions"]),
         cpu=sum(float(session.get("cpu", 0.0)) for session in manifest["sessions"]),
         directory=str(run),
         baseline=earlier.place,
@@ -191,6 +200,7 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         hosts=tell_run(manifest["sessions"]),
         audit=read_audit(manifest["sessions"]),
         excluded=[entry for session in manifest["sessions"] for entry in session.get("excluded", ())],
+        part=only,
     )
 
 
@@ -270,9 +280,9 @@ def _load_matrix(run: Path) -> MatrixView | None:
 def _join_workers(run: RunEvidence) -> dict[str, Any]:
     """Return what is known of the machine of each worker, over all sessions."""
     joined: dict[str, Any] = {}
-    for number, session in enumerate(run.sessions):
+    for label, session in zip(label_sessions(run.sessions), run.sessions, strict=True):
         for worker, found in session.get("workers", {}).items():
             place = f"{worker} on {found['host']}" if found.get("host") else worker
             # the workers of a later session may be on another machine
-            joined[place if number == 0 else f"{place} of session {number + 1}"] = found
+            joined[place if label == " of session 1" else f"{place}{label}"] = found
     return joined

@@ -40,6 +40,7 @@ def test_an_unrelated_session_imports_no_more_than_the_options(plain_project: py
         "pytest_lleval.core.gates",
         "pytest_lleval.core.matrix",
         "pytest_lleval.core.settings",
+        "pytest_lleval.core.shards",
         "pytest_lleval.core.sizes",
         "pytest_lleval.plugin",
         "pytest_lleval.plugin.fixtures",

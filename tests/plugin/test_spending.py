@@ -145,3 +145,100 @@ def test_a_switch_of_the_environment_can_say_no(pytester, session, monkeypatch, 
         "def test_it(model):\n    assert model('q').text\n"
     )
     session().assert_outcomes(skipped=1)
+
+
+LETTERS = """
+from pytest_lleval import Sample, Suite, exact
+
+letters = Suite(
+    name="letters",
+    version="1",
+    dataset=[Sample(id=str(row), input=f"{row}?", target="A") for row in range(3)],
+    scorers=[exact()],
+)
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project with a suite and an ordinary test; a paid model is not there, which is found out by asking it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    monkeypatch.setenv("NO_PROXY", "*")
+    pytester.makefile(".py", letters=LETTERS)
+    pytester.makepyfile("def test_plain():\n    pass")
+    return pytester
+
+
+NOT_THERE = "openai/x@http://gateway.invalid/v1"
+
+
+@pytest.mark.parametrize("spread", [[], ["-n1"]])
+@pytest.mark.parametrize("place", ["ini", "addopts"])
+def test_the_projects_suites_are_not_asked_of_a_paid_model_by_a_plain_session(project, session, place, spread):
+    words = f"lleval_suite = letters.py\nlleval_model = {NOT_THERE}"
+    if place == "addopts":
+        words = f"addopts = --lleval-suite=letters.py --lleval-model={NOT_THERE}"
+    project.makeini(f"[pytest]\n{words}")
+    result = session(*spread)
+    result.assert_outcomes(passed=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [f"lleval: the project's suites were not asked: {NOT_THERE} may cost money: ask it by --lleval-live, *"]
+    )
+    assert not (project.path / ".lleval").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--lleval-suite=letters.py"],
+        [f"--lleval-model={NOT_THERE}"],
+        ["--lleval-live"],
+        ["letters::1"],
+        ["--lleval-matrix=256"],
+    ],
+)
+def test_the_projects_suites_are_asked_when_somebody_says_so(project, session, words):
+    project.makeini(f"[pytest]\nlleval_suite = letters.py\nlleval_model = {NOT_THERE}")
+    result = session(*words, "--lleval-deadline=2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {NOT_THERE}: no answer from http://gateway.invalid/v1*"])
+
+
+def test_a_free_model_is_asked_for_itself(project, session):
+    project.makeini(f"[pytest]\nlleval_suite = letters.py\nlleval_model =\n  {NOT_THERE}\n  mock/fixed:A")
+    result = session()
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(["suite    letters on mock/fixed:A", f"lleval: the project's suites*{NOT_THERE} may *"])
+
+
+def test_listing_and_dry_runs_show_what_would_be_asked(project, session):
+    project.makeini(f"[pytest]\nlleval_suite = letters.py\nlleval_model = {NOT_THERE}")
+    for words in (["--collect-only", "-q"], ["--lleval-dry-run"]):
+        text = session(*words).stdout.str()
+        assert "letters" in text
+        assert "were not asked" not in text
+
+
+def test_a_model_in_a_file_of_arguments_of_the_ini_file_is_not_typed(pytester, session):
+    write_test(pytester)
+    pytester.makeini("[pytest]\naddopts = @args.txt")
+    (pytester.path / "args.txt").write_text("@more.txt\n-rs\n", encoding="utf-8")
+    (pytester.path / "more.txt").write_text(f"--lleval-model\n{PAID}\n", encoding="utf-8")
+    session().assert_outcomes(skipped=1)
+
+
+def test_a_model_in_a_file_of_arguments_that_was_typed_is(pytester, session, monkeypatch):
+    write_test(pytester)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    monkeypatch.setenv("NO_PROXY", "*")
+    (pytester.path / "args.txt").write_text(f"--lleval-model={NOT_THERE}\n--lleval-deadline=2\n", encoding="utf-8")
+    session("@args.txt").assert_outcomes(errors=1)
+
+
+def test_a_model_that_is_typed_is_asked_though_the_ini_file_names_it_too(pytester, session, monkeypatch):
+    write_test(pytester)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    monkeypatch.setenv("NO_PROXY", "*")
+    pytester.makeini(f"[pytest]\naddopts = --lleval-model={NOT_THERE}")
+    session(f"--lleval-model={NOT_THERE}", "--lleval-deadline=2").assert_outcomes(errors=1)

@@ -1,10 +1,13 @@
 """Private names of pytest-xdist and execnet we use still exist; a release that renames them fails here first."""
 
 import inspect
+import re
 
 import execnet
-from execnet import gateway_io
+from execnet import gateway_base, gateway_io
 from xdist import dsession, remote, report, workermanage
+
+from pytest_lleval.distribution.events import _Listener
 
 
 def test_the_workers_queue_has_its_names() -> None:
@@ -78,3 +81,34 @@ def test_ssh_is_started_in_the_place_we_start_it_from() -> None:
     assert "self.popen = p = execmodel.subprocess.Popen(args, stdout=PIPE, stdin=PIPE)" in source
     assert "super().__init__(p.stdin, p.stdout, execmodel=execmodel)" in source
     assert list(inspect.signature(gateway_io.ssh_args).parameters) == ["spec"]
+
+
+def test_what_workers_say_is_heard_where_we_stand() -> None:
+    controller = inspect.getsource(workermanage.WorkerController)
+    # looked up when the worker is set up, after its configuration
+    assert "self.channel.setcallback(self.process_from_remote, endmarker=Marker.END)" in controller
+    assert "self._shutdown_sent = True" in controller
+    assert list(inspect.signature(workermanage.WorkerController.send_runtest_some).parameters) == ["self", "indices"]
+    source = inspect.getsource(workermanage.WorkerController.process_from_remote)
+    events = set(re.findall(r'eventname == "(\w+)"', source))
+    for several in re.findall(r"eventname in \((.*)\)", source):
+        events.update(re.findall(r'"(\w+)"', several))
+    known = {name.removeprefix("_take_") for name in dir(_Listener) if name.startswith("_take_")} - {"unknown"}
+    # the others are those that xdist has no use for, and one that is not sent unless it is asked for
+    assert events - known == {"teardownreport", "logwarning", "unscheduled"}
+    assert known <= events
+
+
+def test_the_scheduler_is_told_of_no_worker() -> None:
+    source = inspect.getsource(dsession.DSession.worker_runtest_protocol_complete)
+    assert "self.sched.mark_test_complete(node, item_index, duration)" in source
+    assert "self._session.testscollected = len(ids)" in inspect.getsource(dsession.DSession.worker_collectionfinish)
+
+
+def test_messages_of_execnet_are_read_in_one_place() -> None:
+    assert "msg = Message.from_io(io)" in inspect.getsource(gateway_base.BaseGateway._thread_receiver)
+    source = inspect.getsource(gateway_base.Message.from_io)
+    for name in ("header = io.read(9)", 'struct.unpack("!bii", header)', "Message(msgtype, channel, io.read(payload))"):
+        assert name in source
+    # a host that sends code to be run is told that it may not
+    assert 'channel.close("execution disallowed")' in inspect.getsource(gateway_base.BaseGateway._local_schedulexec)

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_parts import make_completion, make_record
 
+from pytest_lleval.analysis.metrics import measure_metric
 from pytest_lleval.analysis.summary import SuiteSummary, Traffic, measure_traffic, summarise_run
 from pytest_lleval.core.records import FailedAttempt, Record, Score, Timing, Usage
+from pytest_lleval.core.results import Results, SampleResult
 
 
 def summarise(records: list[Record], metrics: tuple[str, ...] = ("accuracy",)) -> SuiteSummary:
@@ -101,6 +103,25 @@ def test_samples_of_one_cluster_widen_the_interval() -> None:
     (one,), (two,) = (summarise(records).metrics for records in (alone, together))
     assert (one.estimate.method, two.estimate.method) == ("Wilson", "Wilson, clustered")
     assert two.estimate.low < one.estimate.low < one.estimate.high < two.estimate.high
+
+
+def test_groups_and_macro_accuracy_know_of_clusters_as_gates_do() -> None:
+    values = [1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0]
+    records = [
+        make_record(f"q{row}", value, group="xy"[row // 4], cluster=f"text {row // 2}")
+        for row, value in enumerate(values)
+    ]
+    summary = summarise(records, ("accuracy", "macro_accuracy"))
+    assert [group.estimate.method for group in summary.groups] == ["Wilson, clustered"] * 2
+    samples = {
+        f"q{row}": SampleResult(scores=(value,), group="xy"[row // 4], cluster=f"text {row // 2}")
+        for row, value in enumerate(values)
+    }
+    results = Results(suite="s", model="m", facts={}, scorers=("exact",), samples=samples)
+    for found in summary.metrics:
+        measure = measure_metric(found.name, results)
+        assert measure is not None
+        assert (found.estimate.low, found.estimate.high) == (measure.low, measure.high)
 
 
 def test_what_was_not_asked_any_more_is_neither_scored_nor_unscored() -> None:

@@ -105,6 +105,7 @@ def test_nothing_of_a_void_worker_counts_and_its_cases_are_open_again() -> None:
     enter(ledger, replace(make_record(CASES[1], epoch=2), worker="gw1"), Source("gw1", given))
     ledger.note_reported(IDS[0])
     assert ledger.void("gw1") == [IDS[0], IDS[1]]
+    assert ledger.renewed == {IDS[0]}
     assert not ledger.is_complete(IDS[0])
     assert IDS[0] in ledger.find_missing()
     assert [entry.worker for entry in ledger.find(IDS[1])] == ["gw0"]
