@@ -63,7 +63,9 @@ def project(tmp_path: Path) -> Path:
 
 def start(project: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "lleval", *words]
-    known = {name: value for name, value in os.environ.items() if name not in ("LLEVAL_MODEL", "PYTEST_ADDOPTS")}
+    # this process may be a worker itself
+    left_out = ("LLEVAL_MODEL", "PYTEST_")
+    known = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return subprocess.Popen(
         command,
         cwd=project,
