@@ -13,6 +13,7 @@ import pytest
 from .audits import AuditQueue, AuditTask, Place, find_place
 from .events import is_far
 from .exclusion import Exclusions
+from .failures import make_failure
 from .private import count_collected
 from .scheduler import CaseScheduling, Evidence
 
@@ -94,15 +95,7 @@ class AuditedScheduling(CaseScheduling):
         for waiting in (self._turns, self._cases, self._suspects):
             waiting.clear()
         for name in tests:
-            place = name.split("::")[0]
-            report = pytest.TestReport(
-                nodeid=name,
-                location=(place, None, place),
-                keywords={},
-                outcome="failed",
-                longrepr=f"no worker is left that can be believed to run this: {reason}",
-                when="call",
-            )
+            report = make_failure(name, f"no worker is left that can be believed to run this: {reason}")
             self._config.hook.pytest_runtest_logreport(report=report)
 
     def renew(self, names: Sequence[str]) -> None:

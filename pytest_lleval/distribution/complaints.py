@@ -9,6 +9,7 @@ import re
 import shlex
 
 from ..core.errors import HostError
+from ..support.lastline import find_last_line
 from .hosts import Host
 
 __all__ = ["SSH_FAILED", "describe_noise", "explain_end", "make_printable", "name_command"]
@@ -91,7 +92,7 @@ def explain_end(host: Host, status: int | None, errors: str, seconds: float, *, 
                 groups = [make_printable(group or "") for group in found.groups()]
                 line = _find_line(errors, found.start())
                 return HostError(sentence.format(*groups, ssh=name_command(host), line=line), kind=kind)
-    last = _last_line(errors)
+    last = make_printable(find_last_line(errors))
     told = f" ({last})" if last else ""
     hint = f"see what `{name_command(host)}` says"
     if status is None:
@@ -141,8 +142,3 @@ def _name_ways(host: Host) -> str:
 def _find_line(text: str, position: int) -> str:
     start = text.rfind("\n", 0, position) + 1
     return make_printable(text[start:].partition("\n")[0]).removeprefix("ssh: ")
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return make_printable(lines[-1]) if lines else ""

@@ -22,7 +22,8 @@ from xdist.workermanage import Marker
 
 from ..core.errors import ViolationError
 from ..core.schema import is_number, is_text
-from .private import count_waiting, lose_worker
+from ..support.lastline import find_last_line
+from .private import count_waiting, lose_worker, mark_down
 from .reportchecks import check_location, clean_values, read_report
 from .wire import explain_closed
 
@@ -150,8 +151,7 @@ class _Listener:
 
     def _take_internal_error(self, kwargs: Mapping[str, Any]) -> None:
         text = self._rules.clean(_expect_text(kwargs["formatted_error"]))
-        last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
-        self._lose(f"pytest has failed there: {last[:200]}")
+        self._lose(f"pytest has failed there: {find_last_line(text)[:200]}")
 
     def _take_workerfinished(self, kwargs: Mapping[str, Any]) -> None:
         self._bound("workerfinished", 1)
@@ -162,7 +162,8 @@ class _Listener:
         if early or status == pytest.ExitCode.INTERRUPTED:
             self._lose(f"it has ended before it was told to (exit status {status})")
             return
-        self._node._down = True  # noqa: SLF001  # as xdist does
+        # as xdist does
+        mark_down(self._node)
         # what other plugins hand over is no message of ours, and some write it to files
         self._node.workeroutput = {"exitstatus": status, "shouldfail": self._read_wish(kwargs), "shouldstop": False}
         self._pass_on("workerfinished")

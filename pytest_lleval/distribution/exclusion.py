@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 
 from .audits import Place, find_place
-from .private import end_quietly, find_run_session, kill_connection, list_active, wake_scheduler
+from .private import end_quietly, find_run_session, kill_connection, list_active, mark_down, wake_scheduler
 
 __all__ = ["Exclusions", "Jury", "end_for_good"]
 
@@ -106,11 +106,11 @@ def _is_ending(node: Any) -> bool:
 
 def end_for_good(node: Any, reason: str) -> None:
     """End a worker that nobody replaces, and blame none of the cases it held; in the main thread."""
-    if getattr(node, "lleval_gone", False) or node._down:  # noqa: SLF001  # it has ended already
+    if getattr(node, "lleval_gone", False) or not mark_down(node):
+        # it has ended already
         node.lleval_gone = True
         return
     # its host is to blame for all of it: what it held goes to others, and counts against nothing
     node.lleval_fault, node.lleval_reason, node.lleval_gone = "host", reason, True
-    node._down = True  # noqa: SLF001
     kill_connection(node.gateway)
     find_run_session(node.config).queue.put(end_quietly(node))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from xdist.report import report_collection_diff
 
-__all__ = ["report_crash", "report_difference"]
+__all__ = ["make_failure", "report_crash", "report_difference"]
 
 
 def report_difference(config: pytest.Config, node: Any, expected: Sequence[str], collection: Sequence[str]) -> None:
@@ -25,15 +25,18 @@ def report_crash(config: pytest.Config, scheduler: Any, node: Any, name: str) ->
 
     :param name: the test's node id
     """
-    place = name.split("::")[0]
-    report = pytest.TestReport(
-        nodeid=name,
-        location=(place, None, place),
-        keywords={},
-        outcome="failed",
-        longrepr=f"worker {node.gateway.id!r} on host {node.lleval_host!r} ended while running {name!r}",
-        when="call",
-    )
-    report.node = node  # type: ignore[attr-defined]  # as xdist's reports have it
+    report = make_failure(name, f"worker {node.gateway.id!r} on host {node.lleval_host!r} ended while running {name!r}")
+    report.node = node  # type: ignore[attr-defined]  # xdist puts it there, and plugins read it
     config.hook.pytest_handlecrashitem(crashitem=name, report=report, sched=scheduler)
     config.hook.pytest_runtest_logreport(report=report)
+
+
+def make_failure(name: str, reason: str) -> pytest.TestReport:
+    """Return the report of a test that no worker can report.
+
+    :param name: the test's node id
+    """
+    place = name.split("::")[0]
+    return pytest.TestReport(
+        nodeid=name, location=(place, None, place), keywords={}, outcome="failed", longrepr=reason, when="call"
+    )

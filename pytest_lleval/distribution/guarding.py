@@ -15,7 +15,7 @@ from .events import EventRules, guard_events, is_far, is_far_spec
 from .exclusion import Exclusions, Jury
 from .intake import accept_message
 from .lines import Message
-from .private import lose_worker, wake_scheduler
+from .private import is_down, lose_worker, wake_scheduler
 from .scheduler import Evidence
 from .stalls import StallWatch
 from .wire import guard_wire
@@ -167,7 +167,8 @@ class Guard:
 
     def refuse(self, node: Any, text: str) -> None:
         """Hear what a worker has sent that no honest one sends; in the thread of its gateway."""
-        if node.lleval_refused or node._down:  # noqa: SLF001  # it is gone, and nothing of it was taken
+        if node.lleval_refused or is_down(node):
+            # it is gone, and nothing of it was taken
             return
         node.lleval_refused = True
         place = find_place(node)

@@ -12,7 +12,7 @@ import pytest
 from .hosts import Host
 from .keepers import Keepers
 from .losses import HostLosses
-from .private import count_active, find_run_session, lose_worker, skip_rsync, translate_by
+from .private import find_run_session, list_active, lose_worker, skip_rsync, translate_by
 from .pulse import HOST_KEY, Pulse, open_pulse
 from .starting import GatewayStarter
 from .watch import WorkerWatch
@@ -115,7 +115,7 @@ class HostHooks:
             return
         if self._terms.required and node.lleval_fault == "host":
             pytest.exit(f"--lleval-require-hosts: {node.lleval_reason}", returncode=pytest.ExitCode.TESTS_FAILED)
-        if count_active(self._config) <= 1:
+        if len(list_active(self._config)) <= 1:
             pytest.exit(
                 f"no worker is left: {node.lleval_reason}; go on with --lleval-resume when hosts are there again",
                 returncode=pytest.ExitCode.TESTS_FAILED,
@@ -135,6 +135,9 @@ class HostHooks:
         self._closed.set()
         if self._losses is not None:
             self._losses.close()
+            for name, reports in self._losses.late.items():
+                if reports:
+                    self._terms.tell(name, "", f"{reports:,} reports of tests came late, and were ignored")
 
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
@@ -148,11 +151,6 @@ class HostHooks:
         """Start no worker on a host any more, none of whose workers is believed."""
         if self._losses is not None:
             self._losses.ban(name)
-
-    @property
-    def late(self) -> int:
-        """Reports that came from workers that had been given up."""
-        return self._losses.late if self._losses is not None else 0
 
     def _translate(self, words: list[str]) -> list[str]:
         current = self._starter.current if self._starter is not None else ""

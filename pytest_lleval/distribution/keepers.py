@@ -20,6 +20,7 @@ import execnet
 from ..core.errors import HostError
 from .hosts import Host
 from .link import HostLink, open_link
+from .private import find_remote_error
 from .remote import echo, keeper, reach
 from .shipping import Package, place_folder, remove_folder, send_project
 from .ssh import make_spec
@@ -93,7 +94,7 @@ class HostKeeper:
         :raises HostError: when any of it cannot be done
         """
         self.openings += 1
-        self._link = link = open_link(self.host, group=group)
+        self._link = link = open_link(self.host, group)
         folder = ""
         try:
             folder = place_folder(link, self._errand.run)
@@ -172,8 +173,7 @@ class HostKeeper:
     def _explain(self) -> str:
         with suppress(Exception):
             self._channel.waitclose(0.1)
-        error = self._channel._getremoteerror()  # noqa: SLF001
-        return str(error).strip().splitlines()[-1] if error else "closed"
+        return find_remote_error(self._channel) or "closed"
 
     def make_spec(self) -> str:
         """Return execnet's spec of one of its workers."""
@@ -241,7 +241,7 @@ class Keepers:
 
     def _beat(self) -> None:
         while not self._closed.wait(BEAT_SECONDS):
-            for each in self.by_name.values():
+            for each in list(self.by_name.values()):
                 each.beat()
 
     def close(self) -> None:

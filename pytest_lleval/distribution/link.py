@@ -1,22 +1,25 @@
 """A connection to a host beside those of its workers: an execnet gateway on which small modules of ours run.
 
 A module of `distribution.remote` is sent as source and runs with a ``channel`` in its namespace
-(https://execnet.readthedocs.io/en/latest/basics.html). It receives one tuple of
-arguments, may send messages, and sends ``("done", value)`` last.
+(https://execnet.readthedocs.io/en/latest/basics.html). It receives one tuple of arguments, and sends
+``("done", value)`` last.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import execnet
 
 from ..core.errors import HostError
+from ..support.lastline import find_last_line
 from .hosts import Host
+from .private import kill_connection
 from .ssh import make_spec
 
 __all__ = ["HostLink", "open_link"]
@@ -47,32 +50,39 @@ class HostLink:
             channel = self._gateway.remote_exec(module)
             channel.send(arguments)
         except (OSError, EOFError) as error:
-            raise HostError(f"host {self.host.name!r}: the connection is gone ({error})") from error
+            raise HostError(f"host {self.host.name!r}: the connection is gone ({error or 'closed'})") from error
         return channel
 
-    def call(
-        self, module: ModuleType, *arguments: object, seconds: float, hear: Callable[[Any], None] | None = None
-    ) -> Any:
+    def call(self, module: ModuleType, *arguments: object, seconds: float) -> Any:
         """Run a module on the host and return what it returns.
 
-        :param seconds: how long each of its messages is waited for
-        :param hear: called with each message before the last
+        :param seconds: how long that is waited for
         :raises HostError: when the host is gone, is too slow, or the module fails there
         """
         channel = self.start(module, *arguments)
+        with self.explain(channel):
+            word, value = channel.receive(seconds)
+            if word != "done":
+                raise HostError(f"host {self.host.name!r}: it has answered {word!r:.40}, which is no end")
+            return value
+
+    @contextmanager
+    def explain(self, channel: Any, doing: str = "") -> Iterator[None]:
+        """Turn whatever a talk on a channel fails with into one error that names the host.
+
+        :param doing: what the host does not do then, as in ``host 'big' does not take the project``
+        :raises HostError: for what execnet raises
+        """
+        name = f"host {self.host.name!r}"
         try:
-            while True:
-                message = channel.receive(seconds)
-                if isinstance(message, tuple) and len(message) == 2 and message[0] == "done":
-                    return message[1]
-                if hear is not None:
-                    hear(message)
+            yield
         except channel.TimeoutError as error:
-            raise HostError(f"host {self.host.name!r}: no answer within {seconds:g} s") from error
+            raise HostError(f"{name} {doing}: no answer in time" if doing else f"{name}: no answer in time") from error
         except channel.RemoteError as error:
-            raise HostError(f"host {self.host.name!r}: {_last_line(error.formatted)}") from error
+            reason = find_last_line(error.formatted) or "failed"
+            raise HostError(f"{name} {doing}: {reason}" if doing else f"{name}: {reason}") from error
         except (OSError, EOFError) as error:
-            raise HostError(f"host {self.host.name!r}: the connection is gone ({error or 'closed'})") from error
+            raise HostError(f"{name}: the connection is gone ({error or 'closed'})") from error
 
     def close(self) -> None:
         """End what runs on the host and the connection; safe to call twice."""
@@ -83,35 +93,27 @@ class HostLink:
     def kill(self) -> None:
         """Cut the connection without waiting for anything."""
         self._closed = True
-        self._gateway._io.kill()  # noqa: SLF001  # execnet has no public word for it
+        kill_connection(self._gateway)
 
 
-def open_link(host: Host, *, group: Any, folder: str | None = None, seconds: float = OPEN_SECONDS) -> HostLink:
+def open_link(host: Host, group: Any) -> HostLink:
     """Connect to a host.
 
     :param group: execnet's, of which the connection becomes a member; ``execmodel`` thread
-    :param folder: where modules work there; its login folder if none
-    :param seconds: how long to wait
     :raises HostError: when there is no connection by then; ssh and the host's shell tell why on standard error
     """
     made: Future[Any] = Future()
 
     def make() -> None:
         try:
-            made.set_result(group.makegateway(execnet.XSpec(f"execmodel=thread//{make_spec(host, folder)}")))
+            made.set_result(group.makegateway(execnet.XSpec(f"execmodel=thread//{make_spec(host)}")))
         except BaseException as error:  # noqa: BLE001  # the waiting thread raises it
             made.set_exception(error)
 
     threading.Thread(target=make, name=f"lleval-connect-{host.name}", daemon=True).start()
     try:
-        return HostLink(host, made.result(seconds))
+        return HostLink(host, made.result(OPEN_SECONDS))
     except TimeoutError as error:
-        raise HostError(f"host {host.name!r}: no connection within {seconds:g} s") from error
+        raise HostError(f"host {host.name!r}: no connection within {OPEN_SECONDS:g} s") from error
     except Exception as error:
         raise HostError(f"host {host.name!r}: no connection ({type(error).__name__}: {error})") from error
-
-
-def _last_line(text: str) -> str:
-    """Return the last line of a traceback, which says what went wrong."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "failed"

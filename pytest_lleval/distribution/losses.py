@@ -16,6 +16,7 @@ import execnet
 import pytest
 
 from ..core.errors import HostError
+from ..support.lastline import find_last_line
 from .keepers import HostKeeper, Keepers
 from .private import adopt_worker, await_reason, end_quietly, wake_main
 from .starting import GatewayStarter
@@ -59,8 +60,8 @@ class HostLosses:
         #: specs of workers that can join
         self._waiting: deque[Any] = deque()
         self._closed = threading.Event()
-        #: events of workers that were given up already
-        self.late = 0
+        #: reports of workers that were given up already, by host
+        self.late: Counter[str] = Counter()
 
     def watch(self, node: Any) -> None:
         """Stand between a worker on a host and xdist; before it is configured."""
@@ -70,7 +71,7 @@ class HostLosses:
 
         def putevent(event: tuple[str, dict[str, Any]]) -> None:
             if node.lleval_gone:
-                self.late += event[0] == "testreport"
+                self.late[node.lleval_host] += event[0] == "testreport"
             elif event[0] == "errordown":
                 node.lleval_gone = True
                 threading.Thread(target=self._end, args=(node, put, event[1]["error"]), daemon=True).start()
@@ -84,7 +85,7 @@ class HostLosses:
         name = node.lleval_host
         there = self._keepers.by_name[name].answers()
         node.lleval_fault = "worker" if there else "host"
-        node.lleval_reason = _shorten(error) if there else f"host {name!r} does not answer"
+        node.lleval_reason = find_last_line(str(error)) if there else f"host {name!r} does not answer"
         put(end_quietly(node))
         with self._guard:
             self._reasons[name] = node.lleval_reason
@@ -173,9 +174,3 @@ class HostLosses:
         self._closed.set()
         while self._waiting:
             self._starter.drop(self._waiting.popleft())
-
-
-def _shorten(error: object) -> str:
-    """Return the last line of what a worker ended with."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else "ended"

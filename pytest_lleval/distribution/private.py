@@ -13,19 +13,25 @@ import pytest
 from execnet import gateway_base, gateway_io
 from xdist import workermanage
 
+from ..support.lastline import find_last_line
+
 __all__ = [
     "WITHHELD",
     "adopt_worker",
+    "ask_interpreter",
     "await_reason",
-    "count_active",
     "count_collected",
     "count_waiting",
     "end_quietly",
+    "find_end",
     "find_manager",
+    "find_remote_error",
     "find_run_session",
+    "is_down",
     "kill_connection",
     "list_active",
     "lose_worker",
+    "mark_down",
     "replace_gateways",
     "skip_rsync",
     "start_ssh_with",
@@ -90,7 +96,7 @@ def start_ssh_with(environment: Mapping[str, str]) -> Callable[[], None]:
     def create(spec: Any, execmodel: Any) -> Any:
         if not spec.ssh:
             return original(spec, execmodel)
-        io = _QuietIO(gateway_io.ssh_args(spec), execmodel, environment)
+        io = _SshPipes(gateway_io.ssh_args(spec), execmodel, environment)
         io.remoteaddress = spec.ssh
         return io
 
@@ -102,7 +108,7 @@ def start_ssh_with(environment: Mapping[str, str]) -> Callable[[], None]:
     return restore
 
 
-class _QuietIO(gateway_io.Popen2IOMaster):
+class _SshPipes(gateway_io.Popen2IOMaster):
     """The pipes of an ssh command, as execnet makes them, with an environment of its own."""
 
     def __init__(self, words: list[str], execmodel: Any, environment: Mapping[str, str]) -> None:
@@ -117,9 +123,9 @@ def adopt_worker(config: pytest.Config, spec: Any) -> None:
     session._active_nodes.add(node)  # noqa: SLF001
 
 
-def count_active(config: pytest.Config) -> int:
-    """Return how many workers xdist knows of that have not ended."""
-    return len(find_run_session(config)._active_nodes)  # noqa: SLF001
+def list_active(config: pytest.Config) -> list[Any]:
+    """Return the workers xdist knows of that have not ended."""
+    return list(find_run_session(config)._active_nodes)  # noqa: SLF001
 
 
 def wake_main(config: pytest.Config) -> None:
@@ -138,11 +144,6 @@ def count_collected(config: pytest.Config, count: int) -> None:
         session.testscollected = count + config.stash.get(WITHHELD, 0)
 
 
-def list_active(config: pytest.Config) -> list[Any]:
-    """Return the workers xdist knows of that have not ended."""
-    return list(find_run_session(config)._active_nodes)  # noqa: SLF001
-
-
 def count_waiting(config: pytest.Config) -> int:
     """Return how many events xdist's loop has not heard yet; from any thread."""
     found: int = find_run_session(config).queue.qsize()
@@ -157,16 +158,43 @@ def wake_scheduler(config: pytest.Config) -> None:
 
 def kill_connection(gateway: Any) -> None:
     """End the process of this machine that a gateway talks through."""
-    gateway._io.kill()  # noqa: SLF001
+    find_end(gateway).kill()
+
+
+def ask_interpreter(gateway: Any) -> None:
+    """Have execnet know a gateway's interpreter; xdist asks in the main thread, which must not wait for a host."""
+    gateway._rinfo()  # noqa: SLF001
+
+
+def find_end(gateway: Any) -> Any:
+    """Return this machine's end of a gateway's connection."""
+    return gateway._io  # noqa: SLF001
+
+
+def find_remote_error(channel: Any) -> str:
+    """Return the last line of what the other end of a channel has failed with; empty where it has not."""
+    error = channel._getremoteerror()  # noqa: SLF001
+    return find_last_line(str(error)) if error else ""
+
+
+def is_down(node: Any) -> bool:
+    """Tell whether xdist knows that a worker has ended."""
+    return bool(node._down)  # noqa: SLF001
+
+
+def mark_down(node: Any) -> bool:
+    """Have xdist believe that it knows of a worker's end; False when it does already."""
+    if node._down:  # noqa: SLF001
+        return False
+    node._down = True  # noqa: SLF001
+    return True
 
 
 def lose_worker(node: Any, reason: str) -> None:
     """End a worker that has gone silent, and tell xdist, which would wait for its connection to close."""
-    if node._down:  # noqa: SLF001  # xdist has told already
-        return
-    node._down = True  # noqa: SLF001
-    kill_connection(node.gateway)
-    node.notify_inproc("errordown", node=node, error=reason)
+    if mark_down(node):
+        kill_connection(node.gateway)
+        node.notify_inproc("errordown", node=node, error=reason)
 
 
 def await_reason(node: Any) -> bool:

@@ -92,19 +92,13 @@ def send_project(link: HostLink, package: Package, folder: str) -> None:
     :raises HostError: when they do not arrive as they were sent, or have no room there
     """
     channel = link.start(unpack, folder, package.digest)
-    try:
+    with link.explain(channel, "does not take the project"):
         # the other end may stop to listen, and say why
         with suppress(OSError):
             for start in range(0, len(package.content), _CHUNK):
                 channel.send(package.content[start : start + _CHUNK])
             channel.send(b"")
         _, problem = channel.receive(_UNPACK_SECONDS)
-    except channel.RemoteError as error:
-        problem = error.formatted.strip().splitlines()[-1]
-    except channel.TimeoutError as error:
-        raise HostError(f"host {link.host.name!r}: the project is not unpacked after {_UNPACK_SECONDS:g} s") from error
-    except (OSError, EOFError) as error:
-        raise HostError(f"host {link.host.name!r}: the connection is gone ({error or 'closed'})") from error
     if problem:
         raise HostError(f"host {link.host.name!r} does not take the project: {problem}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .private import kill_connection, replace_gateways
+from .private import ask_interpreter, kill_connection, replace_gateways
 
 __all__ = ["GatewayStarter"]
 
@@ -54,8 +54,7 @@ class GatewayStarter:
         :raises Exception: what execnet meets
         """
         gateway = self._make(spec)
-        # xdist asks for it in the main thread, which must not wait for a host
-        gateway._rinfo()  # noqa: SLF001
+        ask_interpreter(gateway)
         self._made[gateway.id] = gateway
 
     def drop(self, spec: Any) -> None:
@@ -70,7 +69,7 @@ class GatewayStarter:
         def run() -> None:
             try:
                 gateway = self._make(spec)
-                gateway._rinfo()  # noqa: SLF001
+                ask_interpreter(gateway)
                 future.set_result(gateway)
             except BaseException as error:  # noqa: BLE001  # told to whoever waits
                 future.set_exception(error)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import HostError
 from ..support.digest import digest_file
 from .link import HostLink
 from .remote import stock
@@ -59,8 +58,8 @@ def send_stock(link: HostLink, files: Iterable[Stock], folder: str | None) -> No
     :raises HostError: when it does not take one, or is gone
     """
     channel = link.start(stock, folder)
-    try:
-        for file in files:
+    for file in files:
+        with link.explain(channel, f"does not take {file.name!r}"):
             channel.send(("file", file.name, file.sha256, file.size))
             if channel.receive(_SECONDS)[0] == "have":
                 continue
@@ -68,10 +67,6 @@ def send_stock(link: HostLink, files: Iterable[Stock], folder: str | None) -> No
                 channel.send(piece)
             channel.send(b"")
             channel.receive(_SECONDS)
+    with link.explain(channel):
         channel.send(("end",))
         channel.receive(_SECONDS)
-    except channel.RemoteError as error:
-        reason = error.formatted.strip().splitlines()[-1]
-        raise HostError(f"host {link.host.name!r} does not take {file.name!r}: {reason}") from error
-    except (OSError, EOFError, channel.TimeoutError) as error:
-        raise HostError(f"host {link.host.name!r}: the connection is gone ({error or 'closed'})") from error

@@ -5,7 +5,7 @@ without end take the interpreter down when they are hashed. Here each message is
 a connection that brings another kind is closed, which loses its worker and nothing else.
 
 Private names of execnet, guarded by ``tests/plugin/test_xdist_names.py``: ``gateway_base.Message.from_io``, ``opcode``,
-``loads_internal`` and ``dumps_internal``; a gateway's ``_io``.
+``loads_internal`` and ``dumps_internal``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from execnet import gateway_base
 
 from ..core.errors import ViolationError
 from .intake import MOST_MESSAGE
+from .private import find_end
 
 __all__ = ["check_data", "explain_closed", "guard_wire"]
 
@@ -74,7 +75,7 @@ def guard_wire(clean: Callable[[str], str]) -> Callable[[], None]:
 
 def explain_closed(gateway: Any) -> str:
     """Return why a gateway's connection was closed here; empty when it was not."""
-    return _reasons.get(gateway._io, "")  # noqa: SLF001
+    return _reasons.get(find_end(gateway), "")
 
 
 def _read_message(io: Any, clean: Callable[[str], str]) -> Any:
