@@ -14,8 +14,8 @@ from ..core.records import Completion, Disclosure, Request, StopReason, Usage
 from ..core.settings import ModelSpec
 from .failures import Failure, shorten_text
 from .fields import read_count, read_string
-from .messages import join_message
-from .official import OfficialCalls, OfficialWire, find_transport_error
+from .message_streams import join_message
+from .official import OfficialCalls, OfficialWire
 from .options import require_official
 from .ratelimits import read_hold
 from .remote import RemoteProvider
@@ -69,7 +69,7 @@ class AnthropicProvider(RemoteProvider):
             posts={_MESSAGES: client.messages.with_raw_response.create},
             streams={_MESSAGES: client.messages.with_streaming_response.create},
             list_models=partial(listing, limit=1000),
-            errors=(APIError, find_transport_error(DefaultAsyncHttpxClient)),
+            error=APIError,
         )
         return OfficialWire(client, calls, (self._api_key,), close_streams=self._closes_streams)
 

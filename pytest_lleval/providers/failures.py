@@ -18,6 +18,7 @@ from .ratelimits import read_wait
 __all__ = [
     "Failure",
     "clean_url",
+    "is_transport_error",
     "read_error_body",
     "read_exception",
     "read_status",
@@ -31,6 +32,8 @@ _URL_SECRETS = re.compile(r"(https?://)[^\s/@'\"]+@")
 _REDACTED = "[key]"
 #: Names in httpx and in httpx2, which is why they are names.
 _NOT_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"})
+#: what all errors of their transports are
+_TRANSPORT_ERROR = "HTTPError"
 #: of httpx and of aiohttp
 _CONNECT_TIMEOUTS = frozenset({"ConnectTimeout", "ConnectionTimeoutError"})
 #: of the statuses below 500, those that may be gone the next time
@@ -99,6 +102,11 @@ def clean_url(url: str) -> str:
     """Return `url` without user, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def is_transport_error(error: Exception) -> bool:
+    """Tell whether an error is one of httpx or httpx2: official clients let those of a broken stream through."""
+    return any(base.__name__ == _TRANSPORT_ERROR for base in type(error).__mro__)
 
 
 def read_exception(error: Exception, *, secrets: Iterable[str] = (), connected: bool | None = None) -> Failure:

@@ -79,6 +79,18 @@ class _TimedConnector(aiohttp.TCPConnector):
 
     opened = 0
 
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - as the method that is extended has it
+    ) -> aiohttp.connector.Connection:
+        """Return a connection; one that a request asks to close is kept for no other, whatever its answer says."""
+        connection = await super().connect(req, traces, timeout)
+        if connection.protocol is not None and req.headers.get("Connection") == "close":
+            connection.protocol.force_close()
+        return connection
+
     async def _create_connection(
         self,
         req: aiohttp.ClientRequest,

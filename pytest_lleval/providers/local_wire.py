@@ -7,6 +7,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 
 __all__ = ["ask_server", "find_root", "is_answering", "read_computed"]
 
@@ -46,7 +47,7 @@ def read_computed(url: str, *, seconds: float = 5.0) -> int | None:
     try:
         with _OPENER.open(find_root(url) + "/metrics", timeout=seconds) as response:
             text = response.read().decode("utf-8", "replace")
-    except OSError:
+    except (OSError, HTTPException):
         return None
     found = _COMPUTED.search(text)
     return int(float(found[1])) if found else None

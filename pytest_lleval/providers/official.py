@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from .failures import Failure, read_exception
+from .failures import Failure, is_transport_error, read_exception
 from .tracing import CallTrace, watch_call
 from .wire import Reply
 
-__all__ = ["OfficialCalls", "OfficialWire", "find_transport_error"]
+__all__ = ["OfficialCalls", "OfficialWire"]
 
 _Call = Callable[..., Awaitable[Any]]
 _StreamingCall = Callable[..., AbstractAsyncContextManager[Any]]
@@ -27,13 +26,13 @@ class OfficialCalls:
     :param posts: by path
     :param streams: likewise, for answers that come in pieces
     :param list_models: takes no arguments
-    :param errors: what they, and what reads a stream, raise when a call fails
+    :param error: what they raise when a call fails
     """
 
     posts: Mapping[str, _Call]
     streams: Mapping[str, _StreamingCall]
     list_models: _Call
-    errors: tuple[type[Exception], ...]
+    error: type[Exception]
 
 
 class OfficialWire:
@@ -78,7 +77,9 @@ class OfficialWire:
             except DeprecationWarning as error:
                 # of models near their end, where strict warning filters turn it into an error
                 return Failure(message=f"the client warns: {error}", sent=False)
-            except self._calls.errors as error:
+            except Exception as error:
+                if not isinstance(error, self._calls.error) and not is_transport_error(error):
+                    raise
                 response = getattr(error, "response", None)
                 if response is None:
                     return read_exception(error, secrets=self._secrets)
@@ -92,16 +93,6 @@ class OfficialWire:
                 opened=trace.opened,
                 arrivals=arrivals,
             )
-
-
-def find_transport_error(http_client: type) -> type[Exception]:
-    """Return what all errors of an official client's transport are: it is one of httpx, or of httpx2.
-
-    :param http_client: the class the official client makes its transport of
-    """
-    library = next(base for base in http_client.__mro__ if base.__name__ == "AsyncClient").__module__.partition(".")[0]
-    found: type[Exception] = importlib.import_module(library).HTTPError
-    return found
 
 
 async def _read_whole(call: Awaitable[Any]) -> tuple[Any, bytes, _Arrivals]:

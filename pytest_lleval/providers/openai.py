@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from ..core.errors import CallError, RefusedError
-from ..core.records import Completion, Request, StopReason, Timing, TokenLogprob, Usage
+from ..core.records import Completion, Request, StopReason, TokenLogprob, Usage
 from ..core.settings import ModelSpec
 from .failures import Failure, shorten_text
 from .fields import read_count, read_string
@@ -21,7 +21,7 @@ from .options import read_client
 from .ratelimits import read_hold
 from .remote import RemoteProvider
 from .streaming import Streamed, join_events
-from .wire import CONNECT_SECONDS, Reply, Wire
+from .wire import CONNECT_SECONDS, Reply, Wire, start_earlier
 
 __all__ = ["OpenAIProvider", "read_logprobs"]
 
@@ -92,7 +92,7 @@ class OpenAIProvider(RemoteProvider):
     def _open_official(self) -> Wire:
         from openai import DEFAULT_CONNECTION_LIMITS, APIError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
-        from .official import OfficialCalls, OfficialWire, find_transport_error
+        from .official import OfficialCalls, OfficialWire
         from .tracing import trace_request
 
         timeout = Timeout(self._timeout, connect=CONNECT_SECONDS)
@@ -117,7 +117,7 @@ class OpenAIProvider(RemoteProvider):
             },
             streams={_CHAT: client.chat.completions.with_streaming_response.create},
             list_models=client.with_options(timeout=CONNECT_SECONDS).models.with_raw_response.list,
-            errors=(APIError, find_transport_error(DefaultAsyncHttpxClient)),
+            error=APIError,
         )
         return OfficialWire(client, calls, (self._api_key,), close_streams=self._closes_streams)
 
@@ -157,7 +157,7 @@ class OpenAIProvider(RemoteProvider):
         # Set, not toggled: several calls may be told at once.
         self._limit_name = other
         again = await wire.post(_CHAT, {**self._build_chat(request, other), **extra})
-        return again if isinstance(again, Failure) else replace(again, timing=_add_timings(reply.timing, again.timing))
+        return again if isinstance(again, Failure) else _join_calls(reply, again)
 
     def _build_chat(self, request: Request, limit_name: str) -> dict[str, Any]:
         body = self._build_common(request, limit_name)
@@ -238,13 +238,12 @@ def _guess_limit_name(url: str) -> str:
     return "max_completion_tokens" if host == "openai.com" or host.endswith(".openai.com") else "max_tokens"
 
 
-def _add_timings(first: Timing, second: Timing) -> Timing:
-    """Return the timing of two requests that made one call."""
-    return Timing(
-        connect=None if first.connect is None or second.connect is None else first.connect + second.connect,
-        first_byte=None if second.first_byte is None else first.total + second.first_byte,
-        total=first.total + second.total,
-    )
+def _join_calls(first: Reply, second: Reply) -> Reply:
+    """Return the second reply with the time of both requests, which made one call."""
+    one, other = first.timing.connect, second.timing.connect
+    joined = start_earlier(second, first.timing.total)
+    connect = None if one is None or other is None else one + other
+    return replace(joined, timing=replace(joined.timing, connect=connect))
 
 
 def _read_usage(usage: object) -> Usage:

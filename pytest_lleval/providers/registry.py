@@ -6,11 +6,16 @@ import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.contracts import HostService, Progress, Provider
 from ..core.errors import AttachError, UnknownNameError, UsageError
 from ..core.settings import ModelSpec
 from .options import read_client, read_max_retries
+
+if TYPE_CHECKING:
+    from .anthropic import AnthropicProvider
+    from .openai import OpenAIProvider
 
 __all__ = [
     "ENTRY_POINTS",
@@ -33,6 +38,7 @@ __all__ = [
 ENTRY_POINTS = "pytest_lleval.providers"
 _BUILT_IN = ("anthropic", "callable", "local", "local-batched", "mock", "openai")
 _LOCAL = ("local", "local-batched")
+_REMOTE = ("anthropic", "openai")
 _REMOTE_CONNECTIONS = 32
 
 
@@ -51,7 +57,7 @@ def open_provider(spec: ModelSpec, connection: Mapping[str, str] | None = None) 
     """
     if spec.provider in _LOCAL:
         return _open_local(spec, connection)
-    if spec.provider in ("openai", "anthropic"):
+    if spec.provider in _REMOTE:
         return _open_remote(spec)
     if spec.provider == "callable":
         from .inprocess import CallableProvider
@@ -103,10 +109,10 @@ def list_assets(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, str, Path]]:
 
 def read_variables(spec: ModelSpec) -> tuple[str, ...]:
     """Return the variables of the environment that tell a model's built-in provider its key and its server."""
-    prefix = {"openai": "OPENAI", "anthropic": "ANTHROPIC"}.get(spec.provider)
-    if prefix is None:
+    if spec.provider not in _REMOTE:
         return ()
-    return (f"{prefix}_API_KEY", *(() if spec.base_url else (f"{prefix}_BASE_URL",)))
+    provider = _import_remote(spec)
+    return (provider.key_variable, *(() if spec.base_url else (provider.url_variable,)))
 
 
 def read_computed(spec: ModelSpec, connection: Mapping[str, str] | None) -> int | None:
@@ -169,13 +175,19 @@ def preload_clients(specs: Iterable[ModelSpec]) -> None:
 def _open_remote(spec: ModelSpec) -> Provider:
     if spec.provider == "anthropic":
         _require_package("anthropic", "anthropic", spec)
+    else:
+        _require_client("openai", spec)
+    return _import_remote(spec)(spec)
+
+
+def _import_remote(spec: ModelSpec) -> type[AnthropicProvider | OpenAIProvider]:
+    if spec.provider == "anthropic":
         from .anthropic import AnthropicProvider
 
-        return AnthropicProvider(spec)
-    _require_client("openai", spec)
+        return AnthropicProvider
     from .openai import OpenAIProvider
 
-    return OpenAIProvider(spec)
+    return OpenAIProvider
 
 
 def _open_local(spec: ModelSpec, connection: Mapping[str, str] | None) -> Provider:

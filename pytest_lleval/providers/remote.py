@@ -25,7 +25,7 @@ from .probing import Target, explain_probe
 from .retrying import make_retrying
 from .sent import trace_reply
 from .streaming import Streamed, forgive_extra, is_stream
-from .wire import Reply, Wire
+from .wire import Reply, Wire, start_earlier
 
 __all__ = ["Answer", "RemoteProvider"]
 
@@ -207,7 +207,7 @@ class RemoteProvider(ABC):
         reply = await post(wire)
         if isinstance(reply, Failure) or opening < _NO_TIME:
             return reply
-        return replace(reply, timing=replace(reply.timing, total=reply.timing.total + opening))
+        return start_earlier(reply, opening)
 
     async def _ask(self, request: Request) -> Answer | Failure:
         reply = await self._send(lambda wire: self._post(wire, request))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ __all__ = ["Streamed", "forgive_extra", "is_stream", "join_events", "parse_event
 _LAST = b"[DONE]"
 #: what reasoning models think is written by the token too
 _TEXTS = ("content", "reasoning_content", "reasoning")
+#: of a message, in pieces
+_TOLD = ("content", "refusal")
 #: of the events, as they stand in an answer of one piece
 _ALIKE = ("id", "created", "model", "system_fingerprint", "usage", "timings")
 
@@ -35,6 +37,22 @@ class Streamed:
     #: whether the stream came to its end
     whole: bool
 
+    @classmethod
+    def make(cls, body: Mapping[str, Any], moments: Sequence[float], *, whole: bool) -> Streamed:
+        """Return an answer.
+
+        :param body: as it would have come in one piece
+        :param moments: at which pieces of text came, in order
+        :param whole: whether the stream came to its end
+        """
+        first, last = (moments[0], moments[-1]) if moments else (None, None)
+        return cls(body=body, first_token=first, last_token=last, whole=whole)
+
+    @classmethod
+    def fail(cls, event: Mapping[str, Any]) -> Streamed:
+        """Return the answer of a server that says in its midst what went wrong."""
+        return cls.make(event, (), whole=True)
+
 
 def is_stream(reply: Reply) -> bool:
     """Tell whether an answer came as events; servers that cannot do that answer in one piece."""
@@ -48,7 +66,8 @@ def join_events(reply: Reply) -> Streamed:
     :raises AttributeError, TypeError, ValueError: when an event is no JSON object of this protocol
     """
     body: dict[str, Any] = {"object": "chat.completion"}
-    said: list[str] = []
+    message = dict.fromkeys(_TOLD, "")
+    chosen = False
     moments: list[float] = []
     reason: object = None
     ended = False
@@ -58,17 +77,21 @@ def join_events(reply: Reply) -> Streamed:
             break
         event = parse_event(data)
         if event.get("error"):
-            return Streamed(body=event, first_token=None, last_token=None, whole=True)
+            return Streamed.fail(event)
         body |= {name: event[name] for name in _ALIKE if event.get(name) is not None}
-        choice: dict[str, Any] = next(iter(event.get("choices") or ()), {})
+        choice: dict[str, Any] | None = next(iter(event.get("choices") or ()), None)
+        if choice is None:
+            continue
+        chosen = True
         delta = choice.get("delta") or {}
         if any(delta.get(name) for name in _TEXTS) and moment is not None:
             moments.append(moment)
-        said.append(delta.get("content") or "")
+        for name in _TOLD:
+            message[name] += delta.get(name) or ""
         reason = choice.get("finish_reason") or reason
-    body["choices"] = [{"index": 0, "message": {"content": "".join(said)}, "finish_reason": reason}]
-    first, last = (moments[0], moments[-1]) if moments else (None, None)
-    return Streamed(body=body, first_token=first, last_token=last, whole=ended or reason is not None)
+    if chosen:
+        body["choices"] = [{"index": 0, "message": message, "finish_reason": reason}]
+    return Streamed.make(body, moments, whole=ended or reason is not None)
 
 
 def parse_event(data: bytes) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..core.records import Timing
 from .failures import Failure
 
-__all__ = ["CONNECT_SECONDS", "Reply", "Wire", "encode_body"]
+__all__ = ["CONNECT_SECONDS", "Reply", "Wire", "encode_body", "start_earlier"]
 
 #: until a connection must have come about, and for a look at the list of models
 CONNECT_SECONDS = 10.0
@@ -35,6 +35,17 @@ class Reply:
     opened: int | None = None
     #: how many bytes of the body had come after how many seconds; nothing where the client does not show it
     arrivals: tuple[tuple[int, float], ...] = ()
+
+
+def start_earlier(reply: Reply, seconds: float) -> Reply:
+    """Return a reply whose moments count from so many seconds before."""
+    timing = reply.timing
+    first = None if timing.first_byte is None else timing.first_byte + seconds
+    return replace(
+        reply,
+        timing=replace(timing, first_byte=first, total=timing.total + seconds),
+        arrivals=tuple((size, moment + seconds) for size, moment in reply.arrivals),
+    )
 
 
 class Wire(Protocol):

@@ -127,3 +127,15 @@ def test_the_light_client_never_imports_the_official_one():
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, cwd=tests
     )
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("openai/m", ("OPENAI_API_KEY", "OPENAI_BASE_URL")),
+        ("anthropic/m@http://h:1/v1", ("ANTHROPIC_API_KEY",)),
+        ("mock/echo", ()),
+    ],
+)
+def test_variables_are_those_that_the_provider_reads(name, variables):
+    assert registry.read_variables(make_spec(name)) == variables

@@ -1,13 +1,15 @@
 """Answers in pieces, against a real HTTP server that sends them so."""
 
 import asyncio
+import json
+import time
 
 import pytest
 from provider_cases import chat, make_spec
 from serving import Fault, ModelServer
 
 from pytest_lleval.core.contracts import StreamingProvider
-from pytest_lleval.core.errors import CallError
+from pytest_lleval.core.errors import CallError, RefusedError
 from pytest_lleval.core.records import Timing, Trace, Usage
 from pytest_lleval.providers.openai import OpenAIProvider
 from pytest_lleval.providers.streaming import forgive_extra, join_events
@@ -112,6 +114,65 @@ def test_no_connection_is_kept_that_llama_cpp_would_drop(server, client):
     one, other = server.posts
     assert one.headers["connection"] == "close"
     assert one.client != other.client
+
+
+def send_events(*events):
+    """Return a fault that answers with these events and the end of the stream."""
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    body = "".join([*lines, "data: [DONE]\n\n"]).encode()
+    return lambda _: Fault(body=body, headers={"Content-Type": "text/event-stream"})
+
+
+def test_a_refusal_in_pieces_is_one(client):
+    deltas = [{"content": ""}, {"refusal": "I will"}, {"refusal": " not"}]
+    events = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    with (
+        ModelServer(faults=send_events(*events, ended)) as server,
+        pytest.raises(RefusedError, match="the model declined: I will not"),
+    ):
+        stream_with(server, chat("hi"), client=client)
+
+
+@pytest.mark.parametrize("events", [(), ({"choices": [], "usage": {"prompt_tokens": 3}},)])
+def test_a_stream_without_choices_is_no_empty_answer(events, client):
+    with (
+        ModelServer(faults=send_events(*events)) as server,
+        pytest.raises(CallError, match="the answer has no choices") as caught,
+    ):
+        stream_with(server, chat("hi"), client=client)
+    assert caught.value.retryable
+
+
+def test_all_moments_of_a_call_count_from_the_same_beginning(server, client):
+    took = 0.3
+
+    class SlowlyMade(OpenAIProvider):
+        def _open_wire(self):
+            time.sleep(took)
+            return super()._open_wire()
+
+    provider = SlowlyMade(make_spec(f"openai/m@{server.url}", client=client))
+
+    async def run():
+        try:
+            return await provider.stream(chat("hi"), {})
+        finally:
+            await provider.aclose()
+
+    found = asyncio.run(run()).timing
+    assert took < found.first_byte <= found.first_token <= found.last_token <= found.total
+    assert found.first_token >= took + FIRST
+
+
+def test_a_call_that_is_sent_twice_has_its_first_token_in_the_second(server, client):
+    message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    took = 0.2
+    server.faults = lambda request: (
+        Fault(status=400, message=message, delay=took) if "max_tokens" in (request.body or {}) else None
+    )
+    found = stream_with(server, chat("hi", max_tokens=9), client=client)[0].timing
+    assert took + FIRST <= found.first_token <= found.last_token <= found.total
 
 
 def test_thoughts_count_as_tokens_and_are_no_answer():

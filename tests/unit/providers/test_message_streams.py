@@ -11,7 +11,7 @@ from pytest_lleval.core.contracts import StreamingProvider
 from pytest_lleval.core.errors import CallError, RefusedError
 from pytest_lleval.core.records import Timing, Usage
 from pytest_lleval.providers.anthropic import AnthropicProvider
-from pytest_lleval.providers.messages import join_message
+from pytest_lleval.providers.message_streams import join_message
 from pytest_lleval.providers.wire import Reply
 
 FIRST, GAP = 0.12, 0.03
@@ -155,6 +155,16 @@ def test_a_client_that_shows_no_arrivals_gives_no_times():
 def test_an_answer_without_text_has_no_times_and_is_whole():
     found = join(start(), STOP)
     assert (found.body["content"], found.first_token, found.whole) == ([], None, True)
+
+
+def test_a_stream_of_no_message_is_no_empty_answer():
+    body = f"event: message_stop\ndata: {json.dumps(STOP)}\n\n".encode()
+    fault = Fault(body=body, headers={"Content-Type": "text/event-stream"})
+    with (
+        ModelServer(faults=lambda _: fault) as server,
+        pytest.raises(CallError, match="the answer has no content"),
+    ):
+        stream_with(server, chat("hi"))
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,10 @@ def join_message(reply: Reply) -> Streamed:
             case {"type": "message_stop"}:
                 ended = True
             case {"type": "error"}:
-                return Streamed(body=event, first_token=None, last_token=None, whole=True)
-    body["content"] = list(blocks.values())
-    first, last = (moments[0], moments[-1]) if moments else (None, None)
-    return Streamed(body=body, first_token=first, last_token=last, whole=ended or body.get("stop_reason") is not None)
+                return Streamed.fail(event)
+    if blocks:
+        body["content"] = list(blocks.values())
+    return Streamed.make(body, moments, whole=ended or body.get("stop_reason") is not None)
 
 
 def _grow(block: dict[str, Any], delta: dict[str, Any]) -> bool:
