@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +15,9 @@ from execnet import gateway_base, gateway_io
 from xdist import workermanage
 
 from ..support.lastline import find_last_line
+from .counts import WITHHELD
 
 __all__ = [
-    "WITHHELD",
     "adopt_worker",
     "ask_interpreter",
     "await_reason",
@@ -41,8 +42,7 @@ __all__ = [
 ]
 
 
-#: how many items were collected that no worker will run
-WITHHELD: pytest.StashKey[int] = pytest.StashKey()
+_ending = threading.Lock()
 
 
 def find_run_session(config: pytest.Config) -> Any:
@@ -183,11 +183,15 @@ def is_down(node: Any) -> bool:
 
 
 def mark_down(node: Any) -> bool:
-    """Have xdist believe that it knows of a worker's end; False when it does already."""
-    if node._down:  # noqa: SLF001
-        return False
-    node._down = True  # noqa: SLF001
-    return True
+    """Have xdist believe that it knows of a worker's end; False when it does already.
+
+    Whoever gets True is the one to tell xdist: watches, keepers, gateways and the main thread may all find out at once.
+    """
+    with _ending:
+        if node._down:  # noqa: SLF001
+            return False
+        node._down = True  # noqa: SLF001
+        return True
 
 
 def lose_worker(node: Any, reason: str) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Generator
 
 import pytest
 
-from .apart import drop_cells
 from .collection import CaseItem, collect_suites
-from .matrix import CELL_KEY, MatrixItem, annotate_cell, collect_cells, put_last
+from .matrix import CELL_KEY, MatrixItem, annotate_cell, collect_cells, drop_cells, put_last
 from .protocol import ENTRIES_KEY, annotate_report, run_item
 from .session import RunSession
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..distribution.private import WITHHELD
+from ..distribution.counts import WITHHELD
 from ..execution.matrix_cells import plan_cells
-from .matrix import MatrixItem, collect_cells
+from .matrix import collect_cells
 
 if TYPE_CHECKING:
     from .active import ActiveHooks
     from .session import RunSession
 
-__all__ = ["CellsApart", "drop_cells"]
+__all__ = ["CellsApart"]
 
 
 class CellsApart:
@@ -77,11 +77,6 @@ class CellsApart:
         # which they are, and in what order, is decided
         hook(session=session, config=session.config, items=list(cells))
         return cells
-
-
-def drop_cells(session: pytest.Session) -> None:
-    """Forget the cells in a worker, after xdist has told its controller of them: ``--dist=each`` would run them."""
-    session.items = [item for item in session.items if not isinstance(item, MatrixItem)]
 
 
 def _heed(session: pytest.Session) -> None:

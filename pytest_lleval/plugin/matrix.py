@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..reports.matrix_cells import CellView
     from .session import RunSession
 
-__all__ = ["CELL_KEY", "MatrixItem", "MatrixSession", "annotate_cell", "collect_cells", "put_last"]
+__all__ = ["CELL_KEY", "MatrixItem", "MatrixSession", "annotate_cell", "collect_cells", "drop_cells", "put_last"]
 
 #: what the report of an item's turn is made of
 CELL_KEY: pytest.StashKey[CellView] = pytest.StashKey()
@@ -201,3 +201,8 @@ def annotate_cell(report: pytest.TestReport, cell: CellView) -> None:
         report.user_properties += [("lleval_low", cell.wall.low), ("lleval_high", cell.wall.high)]
     if codes := " ".join(flag.code for flag in cell.flags):
         report.user_properties.append(("lleval_flags", codes))
+
+
+def drop_cells(session: pytest.Session) -> None:
+    """Forget the cells in a worker, after xdist has told its controller of them: ``--dist=each`` would run them."""
+    session.items = [item for item in session.items if not isinstance(item, MatrixItem)]

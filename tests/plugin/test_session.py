@@ -1,6 +1,9 @@
 """A suite as a pytest session, whatever way it is spread."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,3 +189,25 @@ def test_the_model_can_come_from_the_environment(run: Run, monkeypatch: pytest.M
 def test_evidence_folder_keeps_itself_out_of_git(pytester: pytest.Pytester, run: Run) -> None:
     run()
     assert "*" in Path(pytester.path, ".lleval", ".gitignore").read_text().splitlines()
+
+
+def test_a_suite_runs_where_xdist_is_not_installed(pytester: pytest.Pytester, suite_file: Path) -> None:
+    pytester.makepyfile(
+        alone="""
+        import sys
+        import pytest
+
+        class Missing:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] in ("xdist", "execnet"):
+                    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        sys.meta_path.insert(0, Missing())
+        sys.exit(pytest.main(["-p", "lleval", "--lleval-suite=letters.py", "--lleval-model=mock/fixed:A"]))
+        """
+    )
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "alone.py"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert "12 passed" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
