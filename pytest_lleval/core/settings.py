@@ -17,6 +17,7 @@ __all__ = [
     "CACHE_MODES",
     "DEFAULT_DEADLINE",
     "DEFAULT_MODEL",
+    "OF_ONE_SESSION",
     "Allowance",
     "CacheMode",
     "Limit",
@@ -93,6 +94,10 @@ class Allowance:
 
     def __str__(self) -> str:
         return f"{self.value:.6g}" if not self.relative else f"{100 * self.value:.6g}%"
+
+
+#: where and how one session runs: no part of what a run was asked, which is gone on with or put together with others
+OF_ONE_SESSION = ("run_dir", "resume", "hosts", "host_timeout", "require_hosts")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from ..core.settings import (
     CACHE_MODES,
     DEFAULT_DEADLINE,
     DEFAULT_MODEL,
+    OF_ONE_SESSION,
     Allowance,
     CacheMode,
     ModelSpec,
@@ -305,15 +306,17 @@ def _check_shard(settings: Settings) -> None:
 
 
 def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
-    """Return the settings of a stored run with what was typed on the command line laid over them.
+    """Return the settings of a stored run with what was typed, or is of one session alone, laid over them.
 
     :raises UsageError: naming the option and the value that does not fit
     """
+    from .typed import is_typed  # sessions without a run to go on with need it not
+
     fresh = read_settings(config)
-    typed = [option for option in _OPTIONS if config.getoption(option.dest) is not None]
+    typed = [option for option in _OPTIONS if is_typed(config, option.name)]
     fields = {_FIELDS.get(option.name, option.name.replace("-", "_")) for option in typed}
     # they are fields of the field `matrix`
-    fields = {name for name in fields if not name.startswith("matrix_")}
+    fields = {name for name in fields if not name.startswith("matrix_")} | set(OF_ONE_SESSION)
     settings = replace(stored, **{name: getattr(fresh, name) for name in fields})
     if settings.shard is not None:
         _check_shard(settings)
@@ -323,7 +326,7 @@ def overlay_settings(config: pytest.Config, stored: Settings) -> Settings:
 def _read_matrix(read: OptionReader) -> MatrixSettings | None:
     sizes = read.one("matrix", lambda text: parse_sizes("--lleval-matrix", text))
     if not sizes:
-        alone = [option.name for option in _OPTIONS if option.name.startswith("matrix-") and read.is_typed(option.name)]
+        alone = [option.name for option in _OPTIONS if option.name.startswith("matrix-") and read.is_given(option.name)]
         if alone:
             raise UsageError(f"--lleval-{alone[0]} is about the size matrix: give --lleval-matrix too")
         return None

@@ -56,8 +56,8 @@ class OptionReader:
             return [text]
         return self._config.getini(option.dest)
 
-    def is_typed(self, name: str) -> bool:
-        """Tell whether an option stands on the command line."""
+    def is_given(self, name: str) -> bool:
+        """Tell whether an option stands on the command line, what the ini file adds to it included."""
         return self._config.getoption(self._options[name].dest) is not None
 
     def many(self, name: str) -> list[str]:

@@ -98,8 +98,7 @@ class RunSession:
         settings = read_settings(self.config)
         if settings.resume is not None and not settings.suites:
             manifest = read_manifest(find_run(Path(self.config.rootpath), settings.resume))
-            stored = Settings.decode({**manifest["settings"], "run_dir": None})
-            return overlay_settings(self.config, stored)
+            return overlay_settings(self.config, Settings.decode(manifest["settings"]))
         return replace(settings, models=tuple(spec for spec in settings.models if spec.name not in withheld))
 
     def load_plan(self) -> RunPlan:

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ..core.matrix import MATRIX
 from ..core.settings import ModelSpec, parse_model
 from ..providers.registry import check_known
+from ..suites.registry import find_suites
 from .options import read_model_tables
 from .state import load_settings
 from .typed import is_typed, list_typed
@@ -59,7 +61,7 @@ def list_withheld(config: pytest.Config) -> Mapping[str, str]:
     :raises UsageError: for an option that does not fit
     """
     settings = load_settings(config)
-    wanted = any(is_typed(config, name) for name in _ASKING) or any(_names_case(config, word) for word in config.args)
+    wanted = any(is_typed(config, name) for name in _ASKING) or _names_case(config)
     if settings.dry_run or config.option.collectonly or wanted:
         return {}
     found = {spec.name: explain_cost(config, spec) for spec in settings.models}
@@ -80,10 +82,14 @@ def _is_named(config: pytest.Config, spec: ModelSpec) -> bool:
     return any(parse_model(_OPTION, name, tables).name == spec.name for name in list_typed(config, "model"))
 
 
-def _names_case(config: pytest.Config, word: str) -> bool:
-    """Tell whether an argument is the node id of a suite's case: what stands before `::` is no file."""
-    name, found, _ = word.partition("::")
-    return bool(found) and not (config.invocation_params.dir / name).exists()
+def _names_case(config: pytest.Config) -> bool:
+    """Tell whether an argument is the node id of a suite's case, or of a cell of the matrix."""
+    named = {word.partition("::")[0] for word in config.args if "::" in word}
+    if not named:
+        return False
+    settings = load_settings(config)
+    suites = {chosen.suite.name for chosen in find_suites(settings.suites, settings.arguments)}
+    return bool(named & (suites | {MATRIX}))
 
 
 def _is_loopback(url: str) -> bool:
