@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..core.records import Disclosure
-from .sessions import label_sessions
+from .sessions import label_sessions, list_workers
 
-__all__ = ["AuditFindings", "find_audit_findings", "read_audit"]
+__all__ = ["AuditFindings", "Excluded", "find_audit_findings", "list_excluded", "read_audit"]
 
 #: of a session's audit, what is counted
 _COUNTS = (
@@ -46,6 +46,16 @@ class AuditFindings:
         return self.counts["agreed"] + self.counts["same_score"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Excluded:
+    """A worker that is not believed."""
+
+    #: as the manifest describes it
+    entry: Mapping[str, Any]
+    #: what tells its session from others, to stand behind its name
+    label: str
+
+
 def read_audit(sessions: Sequence[Mapping[str, Any]]) -> AuditFindings | None:
     """Return what the audits of a run have come to; None where none was asked for.
 
@@ -55,9 +65,8 @@ def read_audit(sessions: Sequence[Mapping[str, Any]]) -> AuditFindings | None:
     if not tables:
         return None
     workers: dict[str, Counter[str]] = {}
-    for label, session in zip(label_sessions(sessions), sessions, strict=True):
-        for name, found in session.get("audit", {}).get("workers", {}).items():
-            workers.setdefault(f"{name}{label}", Counter()).update(found)
+    for name, found in list_workers(sessions, "audit"):
+        workers.setdefault(name, Counter()).update(found)
     reasons = [str(table["unavailable"]) for table in tables if "unavailable" in table]
     return AuditFindings(
         share=float(tables[-1]["share"]),
@@ -68,27 +77,40 @@ def read_audit(sessions: Sequence[Mapping[str, Any]]) -> AuditFindings | None:
     )
 
 
-def find_audit_findings(sessions: Sequence[Mapping[str, Any]]) -> list[Disclosure]:
-    """Find workers that are not believed, and what their audit has shown of the answers.
+def list_excluded(sessions: Sequence[Mapping[str, Any]]) -> list[Excluded]:
+    """Return the workers that are not believed.
 
     :param sessions: of the run, as the manifest has them
     """
-    found = list(_find_excluded(sessions))
-    audit = read_audit(sessions)
+    return [
+        Excluded(entry=entry, label=label)
+        for label, session in zip(label_sessions(sessions), sessions, strict=True)
+        for entry in session.get("excluded", ())
+    ]
+
+
+def find_audit_findings(audit: AuditFindings | None, excluded: Iterable[Excluded]) -> list[Disclosure]:
+    """Find workers that are not believed, and what their audit has shown of the answers.
+
+    :param audit: of the run; None where none was asked for
+    :param excluded: workers of the run
+    """
+    found = [_describe_excluded(worker) for worker in excluded]
     if audit is not None:
         found += _find_gaps(audit)
         found += _judge_answers(audit)
     return found
 
 
-def _find_excluded(sessions: Sequence[Mapping[str, Any]]) -> Iterator[Disclosure]:
-    for session in sessions:
-        for worker in session.get("excluded", ()):
-            host = f" on host {worker['host']}" if worker["host"] else ""
-            voided = f"{worker['cases']:,} cases of worker {worker['worker']}{host} are void and were asked again"
-            tests = f"; {worker['tests']:,} tests it has run are not" if worker["tests"] else ""
-            message = f"{worker['reason']}: it is excluded; {voided}{tests}"
-            yield Disclosure(factor="E", severity="critical", message=message, evidence=dict(worker))
+def _describe_excluded(excluded: Excluded) -> Disclosure:
+    worker = excluded.entry
+    host = f" on host {worker['host']}" if worker["host"] else ""
+    name = f"worker {worker['worker']}{host}{excluded.label}"
+    tests = f"; {worker['tests']:,} tests it has run are not" if worker["tests"] else ""
+    message = (
+        f"{worker['reason']}: it is excluded; {worker['cases']:,} cases of {name} are void and were asked again{tests}"
+    )
+    return Disclosure(factor="E", severity="critical", message=message, evidence=dict(worker))
 
 
 def _find_gaps(audit: AuditFindings) -> Iterator[Disclosure]:

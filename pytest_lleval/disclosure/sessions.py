@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["label_sessions", "measure_wall"]
+__all__ = ["label_sessions", "list_workers", "measure_wall"]
 
 
 def label_sessions(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -28,6 +28,20 @@ def label_sessions(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
         else:
             labels.append(f" of shard {shard}" + (f", session {seen[shard]}" if counts[shard] > 1 else ""))
     return labels
+
+
+def list_workers(sessions: Sequence[Mapping[str, Any]], part: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what is known of each worker of each session, by a name of its own: ``gw0 on big of session 2``.
+
+    :param sessions: of a run, as its manifest has them
+    :param part: of a session, whose table of workers is meant; the session's own where it is empty
+    """
+    for label, session in zip(label_sessions(sessions), sessions, strict=True):
+        machines = session.get("workers", {})
+        table = session.get(part, {}).get("workers", {}) if part else machines
+        for worker, seen in table.items():
+            host = machines.get(worker, {}).get("host")
+            yield f"{worker} on {host}{label}" if host else f"{worker}{label}", seen
 
 
 def measure_wall(sessions: Sequence[Mapping[str, Any]]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from ..core.records import BackendIdentity, Disclosure, Severity, Verdict
 from .attachments import list_attachments
 from .evidence import Evidence, RunEvidence, warn
+from .sessions import label_sessions
 from .verdicts import make_verdict
 
 __all__ = ["judge_times"]
@@ -158,16 +159,13 @@ def _find_first(identity: BackendIdentity, rows: Evidence) -> Iterator[Disclosur
 
 
 def _find_sleep(run: RunEvidence) -> Iterator[Disclosure]:
-    for session in run.sessions:
+    for label, session in zip(label_sessions(run.sessions), run.sessions, strict=True):
         steady = session.get("steady")
         if steady is None:
             continue
         wall = session["ended"] - session["started"]
         if abs(wall - steady) > max(_SLEPT_SECONDS, 0.01 * steady):
-            message = (
-                f"the clock says a session took {wall:,.1f} s, and {steady:,.1f} s passed: it was set, or the machine "
-                "slept"
-            )
+            message = f"{wall:,.1f} s{label} by the clock were {steady:,.1f} s: it was set, or the machine slept"
             yield warn("F5", message, {"wall": wall, "steady": steady})
 
 

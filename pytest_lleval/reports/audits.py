@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ..disclosure.audits import AuditFindings
+from ..disclosure.audits import AuditFindings, Excluded
 
 __all__ = ["encode_audit", "encode_excluded", "tell_audit"]
 
 _EXCLUDED = ("worker", "host", "reason", "cases", "tests")
 
 
-def tell_audit(audit: AuditFindings | None, excluded: Sequence[Mapping[str, Any]]) -> list[str]:
+def tell_audit(audit: AuditFindings | None, excluded: Sequence[Excluded]) -> list[str]:
     """Return sentences on the audit: how many answers were asked again, what they came to, and who was excluded."""
     told = []
     if audit is not None and audit.unavailable:
@@ -22,7 +22,7 @@ def tell_audit(audit: AuditFindings | None, excluded: Sequence[Mapping[str, Any]
             f"{audit.audited:,} answers asked again on another worker ({audit.counts['asked']:,} calls more), "
             f"{audit.alike:,} alike"
         )
-    told += [f"excluded: {entry['reason']}" for entry in excluded]
+    told += [f"excluded{worker.label}: {worker.entry['reason']}" for worker in excluded]
     return told
 
 
@@ -39,6 +39,6 @@ def encode_audit(audit: AuditFindings | None) -> dict[str, Any] | None:
     }
 
 
-def encode_excluded(excluded: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def encode_excluded(excluded: Sequence[Excluded]) -> list[dict[str, Any]]:
     """Return workers that are not believed as JSON values."""
-    return [{name: entry[name] for name in _EXCLUDED} for entry in excluded]
+    return [{name: worker.entry[name] for name in _EXCLUDED} for worker in excluded]

@@ -50,7 +50,7 @@ def list_failures(view: RunView, settings: Settings) -> Iterator[str]:
     undecided = view.audit.counts["undecided"] if view.audit is not None else 0
     if undecided:
         yield f"workers contradict each other in {undecided:,} answers, and no third one could decide who lies"
-    tests = sum(int(worker["tests"]) for worker in view.excluded)
+    tests = sum(int(worker.entry["tests"]) for worker in view.excluded)
     if tests:
         yield f"{tests:,} tests were run by workers that are not believed: run them again"
     if settings.strict and (doubted := find_doubted(view)):

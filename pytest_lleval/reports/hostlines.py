@@ -9,6 +9,9 @@ from ..disclosure.sessions import label_sessions
 
 __all__ = ["tell_hosts", "tell_run"]
 
+#: seconds within which the same words about a host are one event
+_TOGETHER = 30.0
+
 
 def tell_run(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
     """Tell what became of the hosts of a run.
@@ -19,7 +22,7 @@ def tell_run(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
     for place, session in zip(label_sessions(sessions), sessions, strict=True):
         told += [text + place for text in tell_hosts(session.get("host_events", ()), session["started"])]
         if late := session.get("late"):
-            told.append(f"{late:,} records came late, from workers that had been given up, and were ignored{place}")
+            told.append(f"{late:,} records{place} came late, from workers that had been given up, and were ignored")
     return told
 
 
@@ -40,10 +43,6 @@ def tell_hosts(events: Sequence[Mapping[str, Any]], began: float) -> Iterator[st
     for event, workers in told:
         who = f" ({', '.join(workers)})" if workers else ""
         yield f"host {event['host']} after {max(0.0, event['at'] - began):.0f} s: {event['text']}{who}"
-
-
-#: seconds within which the same words about a host are one event
-_TOGETHER = 30.0
 
 
 def _find_same(told: Iterable[tuple[Mapping[str, Any], list[str]]], event: Mapping[str, Any]) -> list[str] | None:

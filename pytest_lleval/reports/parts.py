@@ -9,7 +9,7 @@ from ..analysis.tally import Tally
 from ..core.records import Disclosure
 from ..core.shards import Shard
 
-__all__ = ["Part", "disclose_part", "find_part", "name_shards"]
+__all__ = ["Part", "disclose_part", "find_part"]
 
 _NAMED = 5
 
@@ -40,7 +40,7 @@ def find_part(manifest: Mapping[str, Any], tallies: Sequence[Tally]) -> Part | N
     missing = sum(_count_missing(suite, manifest["models"], tallies) for suite in manifest["suites"])
     if not missing:
         return None
-    absent = name_shards(manifest["merged"]["absent"])
+    absent = _name_shards(manifest["merged"]["absent"])
     why = f": {absent} not among the runs" if absent else ", in runs that were interrupted"
     message = f"incomplete: {missing:,} of the {chosen:,} samples that were chosen have no record{why}"
     return Part("incomplete", message, is_shard=False)
@@ -62,7 +62,7 @@ def _count_missing(suite: Mapping[str, Any], models: Sequence[Mapping[str, Any]]
     return max(0, int(suite["selected"]) - fewest)
 
 
-def name_shards(names: Sequence[str]) -> str:
+def _name_shards(names: Sequence[str]) -> str:
     """Return shards with their verb: ``shard 3/8 is``, ``shards 3/8 and 5/8 are``; empty for none."""
     if not names:
         return ""

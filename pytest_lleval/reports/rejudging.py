@@ -62,7 +62,7 @@ def rejudge_run(run: Path, rules: Rules) -> Rejudged:
     view = load_view(run, rules.baseline, reader)
     if changed == manifest:
         return Rejudged(view.gates, view)
-    results = view.results or collect_results(manifest, tallies, seen)
+    results = view.results or collect_results(manifest, tallies, seen, view.part)
     _check_names(changed, results, rules.place)
     return Rejudged(judge_run_gates(changed, results, baseline), view)
 

@@ -13,22 +13,24 @@ from ..core.settings import ModelSpec
 from ..disclosure.evidence import Evidence, RunEvidence
 from ..execution.manifest import TESTS
 from ..execution.prices import Price, find_price
-from .parts import find_part
+from .parts import Part
 
 __all__ = ["collect_results"]
 
 _SETTINGS = ("seed", "epochs", "temperature", "top_p", "max_tokens", "system_prompt")
 
 
-def collect_results(manifest: Mapping[str, Any], tallies: Sequence[Tally], seen: RunEvidence) -> tuple[Results, ...]:
+def collect_results(
+    manifest: Mapping[str, Any], tallies: Sequence[Tally], seen: RunEvidence, only: Part | None
+) -> tuple[Results, ...]:
     """Return the results of each suite and model.
 
     :param manifest: of the run
     :param tallies: its records
     :param seen: what was seen of it
+    :param only: what part of a run it is; None of a whole one
     """
-    lacking = find_part(manifest, tallies)
-    words = lacking.message if lacking else ""
+    words = only.message if only else ""
     found = [_collect(manifest, part, seen, words) for part in tallies]
     known = {(part.suite, part.model) for part in found}
     for suite in manifest["suites"]:

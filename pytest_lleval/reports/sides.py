@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..core.records import Disclosure, Verdict
 from ..core.results import Baseline
@@ -13,7 +12,7 @@ from ..disclosure.baseline_differences import find_baseline_differences
 from ..disclosure.evidence import RunEvidence
 from ..disclosure.models import judge_models
 from ..disclosure.prompts import judge_prompts
-from ..disclosure.sessions import label_sessions
+from ..disclosure.sessions import list_workers
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import sort_findings
 from ..execution.rundir import read_manifest
@@ -51,8 +50,8 @@ def read_side(place: Path) -> Side:
         return Side(baseline=baseline, findings=baseline.disclosures)
     reader = RunReader(place)
     tallies, seen = reader.finish()
-    results = collect_results(read_manifest(place), tallies, seen)
     view = load_view(place, None, reader)
+    results = collect_results(read_manifest(place), tallies, seen, view.part)
     return Side(
         baseline=Baseline(place=str(place), results=results),
         seen=seen,
@@ -79,18 +78,9 @@ def find_differences(new: Side, base: Side) -> tuple[Disclosure, ...]:
 
 def _find_seen_differences(new: RunEvidence, base: RunEvidence) -> Iterator[Disclosure]:
     """Yield what the factors find when they know the other run, and not without it."""
-    ours, theirs = _list_workers(new), _list_workers(base)
+    ours, theirs = dict(list_workers(new.sessions)), dict(list_workers(base.sessions))
     judged = [(judge(new), judge(new, base)) for judge in (judge_prompts, judge_models)]
     judged.append((judge_environment(ours), judge_environment(ours, baseline=theirs)))
     for alone, together in judged:
         known = {found.message for found in alone.disclosures}
         yield from (found for found in together.disclosures if found.message not in known)
-
-
-def _list_workers(run: RunEvidence) -> Mapping[str, Mapping[str, Any]]:
-    """Return what is known of the machine of each worker, over all sessions."""
-    return {
-        f"{worker}{label or ' of session 1'}": found
-        for label, session in zip(label_sessions(run.sessions), run.sessions, strict=True)
-        for worker, found in session.get("workers", {}).items()
-    }

@@ -15,12 +15,12 @@ from ..core.errors import RunDirectoryError, UsageError
 from ..core.gates import GateResult
 from ..core.records import BackendIdentity, Disclosure, Verdict
 from ..core.results import Baseline, Results
-from ..disclosure.audits import AuditFindings, find_audit_findings, read_audit
+from ..disclosure.audits import AuditFindings, Excluded, find_audit_findings, list_excluded, read_audit
 from ..disclosure.baseline_differences import find_baseline_differences
 from ..disclosure.evidence import EvidenceBuilder, RunEvidence, name_call
 from ..disclosure.factors import judge_run
 from ..disclosure.incidents import Incidents
-from ..disclosure.sessions import label_sessions, measure_wall
+from ..disclosure.sessions import list_workers, measure_wall
 from ..disclosure.stability import judge_environment
 from ..disclosure.verdicts import find_unacknowledged, is_trustworthy, sort_findings
 from ..execution.journal import JournalReader, read_journal
@@ -70,8 +70,8 @@ class RunView(NamedTuple):
     hosts: Sequence[str] = ()
     #: what asking answers again has come to; None where nothing was to be
     audit: AuditFindings | None = None
-    #: workers that are not believed, as the manifest describes them
-    excluded: Sequence[Mapping[str, Any]] = ()
+    #: workers that are not believed
+    excluded: Sequence[Excluded] = ()
     #: what part of a run the numbers are of; None of a whole one
     part: Part | None = None
 
@@ -105,6 +105,7 @@ class RunReader:
         epochs = manifest["settings"].get("epochs", 1)
         self._builder = EvidenceBuilder(selected * max(1, len(manifest["models"])) * epochs)
         self._journal = JournalReader(run)
+        self._matrix = JournalReader(run, name=MATRIX_JOURNAL)
         self._incidents = Incidents()
         self._tallies = TallyBuilder()
 
@@ -119,10 +120,10 @@ class RunReader:
             self._tallies.add(record)
 
     def finish(self) -> tuple[Sequence[Tally], RunEvidence]:
-        """Read the rest; return what the numbers are made of, and what was seen."""
+        """Read the rest, and nothing twice; return what the numbers are made of, and what was seen."""
         self.advance()
         # its calls are evidence of who has answered what as well, and no samples of any suite
-        for record in read_journal(self.run, name=MATRIX_JOURNAL):
+        for record in self._matrix.read():
             self._builder.add(record)
             self._incidents.add(record)
         manifest = read_manifest(self.run)
@@ -165,21 +166,25 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
     if earlier.problem:
         known.append(Disclosure(factor="D", severity="warning", message=earlier.problem))
     wanted = _wants_results(manifest, earlier)
-    results = collect_results(manifest, tallies, seen) if wanted else ()
+    only = find_part(manifest, tallies)
+    results = collect_results(manifest, tallies, seen, only) if wanted else ()
     if earlier.baseline is not None:
         for part in results:
             known += find_baseline_differences(part, earlier.baseline, has_prompts=earlier.seen is not None)
     known += find_known_failures(manifest, tallies)
-    known += find_audit_findings(manifest["sessions"])
+    audit, excluded = read_audit(manifest["sessions"]), list_excluded(manifest["sessions"])
+    known += find_audit_findings(audit, excluded)
     known += find_merged_findings(manifest)
-    only = find_part(manifest, tallies)
     if only is not None:
         known.append(disclose_part(only))
     judgement = judge_run(
         seen,
         known,
         earlier.seen,
-        judge_environment(_join_workers(seen), baseline=_join_workers(earlier.seen) if earlier.seen else None),
+        judge_environment(
+            dict(list_workers(seen.sessions)),
+            baseline=dict(list_workers(earlier.seen.sessions)) if earlier.seen else None,
+        ),
     )
     metrics = {suite["name"]: suite["metrics"] for suite in manifest["suites"]}
     return RunView(
@@ -198,8 +203,8 @@ def load_view(run: Path, baseline: Path | None = None, reader: RunReader | None 
         canaries=[str(table["message"]) for table in manifest.get("canaries", ())],
         matrix=_load_matrix(run),
         hosts=tell_run(manifest["sessions"]),
-        audit=read_audit(manifest["sessions"]),
-        excluded=[entry for session in manifest["sessions"] for entry in session.get("excluded", ())],
+        audit=audit,
+        excluded=excluded,
         part=only,
     )
 
@@ -235,7 +240,8 @@ def _load_earlier(place: Path) -> _Earlier:
         return _Earlier(place=str(place), baseline=read_baseline(place))
     tallies, seen = RunReader(place).finish()
     manifest = read_manifest(place)
-    baseline = Baseline(place=str(place), results=collect_results(manifest, tallies, seen))
+    results = collect_results(manifest, tallies, seen, find_part(manifest, tallies))
+    baseline = Baseline(place=str(place), results=results)
     return _Earlier(place=str(place), baseline=baseline, seen=seen)
 
 
@@ -275,14 +281,3 @@ def _load_matrix(run: Path) -> MatrixView | None:
     from .matrix import load_matrix  # every session would start later for it
 
     return load_matrix(run)
-
-
-def _join_workers(run: RunEvidence) -> dict[str, Any]:
-    """Return what is known of the machine of each worker, over all sessions."""
-    joined: dict[str, Any] = {}
-    for label, session in zip(label_sessions(run.sessions), run.sessions, strict=True):
-        for worker, found in session.get("workers", {}).items():
-            place = f"{worker} on {found['host']}" if found.get("host") else worker
-            # the workers of a later session may be on another machine
-            joined[place if label == " of session 1" else f"{place}{label}"] = found
-    return joined

@@ -8,7 +8,7 @@ from typing import Any
 from ...analysis.summary import Traffic
 from ...core.matrix import MATRIX
 from ...core.records import BackendIdentity
-from ...disclosure.sessions import label_sessions
+from ...disclosure.sessions import list_workers
 from ..costs import tell_cost
 from ..progress import format_duration
 from ..reproducing import lay_out_command
@@ -58,11 +58,8 @@ def render_machines(manifest: Mapping[str, Any], events: Sequence[str] = ()) -> 
     :param events: a sentence each
     """
     alike: dict[tuple[str, ...], list[str]] = {}
-    labels = label_sessions(manifest["sessions"])
-    for label, session in zip(labels, manifest["sessions"], strict=True):
-        for worker, seen in session.get("workers", {}).items():
-            place = f"{worker} on {seen['host']}" if seen.get("host") else worker
-            alike.setdefault(_list_machine(seen.get("fingerprint", {})), []).append(f"{place}{label}")
+    for worker, seen in list_workers(manifest["sessions"]):
+        alike.setdefault(_list_machine(seen.get("fingerprint", {})), []).append(worker)
     if not alike and manifest["environment"]:
         alike[_list_machine(manifest["environment"])] = ["main"]
     head = ("workers", "system", "processor", "memory", "Python")

@@ -1,13 +1,14 @@
 from typing import Any
 
-from pytest_lleval.disclosure.audits import find_audit_findings, read_audit
+from pytest_lleval.disclosure.audits import find_audit_findings, list_excluded, read_audit
 
 AUDIT = {"share": 0.02, "key": "00", "chosen": 10, "asked": 10, "agreed": 10, "workers": {"gw0": {"audited": 10}}}
 LIAR = {"worker": "gw1", "host": "far", "reason": "worker gw1 on host far lies", "cases": 7, "tests": 0}
 
 
 def tell(*sessions: dict[str, Any]) -> list[tuple[str, str, str]]:
-    return [(found.factor, found.severity, found.message) for found in find_audit_findings(sessions)]
+    found = find_audit_findings(read_audit(sessions), list_excluded(sessions))
+    return [(each.factor, each.severity, each.message) for each in found]
 
 
 def test_a_run_without_audits_says_nothing_of_them() -> None:

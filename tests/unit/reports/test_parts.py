@@ -17,7 +17,7 @@ from pytest_lleval.reports.document import render_document
 from pytest_lleval.reports.github import render_commands, render_step_summary
 from pytest_lleval.reports.machine import encode_report
 from pytest_lleval.reports.page.rendering import render_page
-from pytest_lleval.reports.parts import name_shards
+from pytest_lleval.reports.parts import find_part
 from pytest_lleval.reports.terminal import render_run
 from pytest_lleval.reports.view import load_view
 
@@ -130,12 +130,15 @@ def test_what_was_known_to_fail_and_does_not_here_may_fail_in_another_shard(tmp_
 @pytest.mark.parametrize(
     ("names", "text"),
     [
-        ([], ""),
-        (["3/8"], "shard 3/8 is"),
-        (["3/8", "5/8"], "shards 3/8 and 5/8 are"),
-        (["1/9", "2/9", "3/9"], "shards 1/9, 2/9 and 3/9 are"),
-        ([f"{n}/99" for n in range(1, 9)], "shards 1/99, 2/99, 3/99, 4/99, 5/99 and 3 more are"),
+        ([], ", in runs that were interrupted"),
+        (["3/8"], ": shard 3/8 is not among the runs"),
+        (["3/8", "5/8"], ": shards 3/8 and 5/8 are not among the runs"),
+        (["1/9", "2/9", "3/9"], ": shards 1/9, 2/9 and 3/9 are not among the runs"),
+        ([f"{n}/99" for n in range(1, 9)], ": shards 1/99, 2/99, 3/99, 4/99, 5/99 and 3 more are not among the runs"),
     ],
 )
 def test_shards_are_named_and_the_rest_counted(names: list[str], text: str) -> None:
-    assert name_shards(names) == text
+    manifest = {"settings": {}, "models": [], "merged": {"absent": names}, "suites": [{"name": "hard", "selected": 1}]}
+    part = find_part(manifest, [])
+    assert part is not None
+    assert part.message == f"incomplete: 1 of the 1 samples that were chosen have no record{text}"

@@ -121,7 +121,7 @@ def test_a_finding_that_was_expected_stays_and_is_no_trust(tmp_path: Path) -> No
 def test_the_workers_of_every_session_are_on_machines_of_their_own(tmp_path: Path) -> None:
     sessions = [{"started": 0.0, "ended": 14.0, "workers": {"gw0": make_worker()}} for _ in range(2)]
     view = load_view(write_trusted(tmp_path / "run", sessions=sessions))
-    assert sorted(view.verdicts[-1].evidence) == ["gw0", "gw0 of session 2"]
+    assert sorted(view.verdicts[-1].evidence) == ["gw0 of session 1", "gw0 of session 2"]
 
 
 def ask_otherwise(record: Record) -> Record:
