@@ -69,7 +69,11 @@ class AuditedScheduling(CaseScheduling):
         if node is None:
             self._exclusions.settle()
             self._feed_all()
-        else:
+        elif not node.lleval_excluded:
+            # what an excluded one is through with is given to others
+            held = self._held.get(node)
+            if held is not None and self._ids is not None and item_index in held.turns:
+                node.lleval_tests += not self._evidence.is_case(self._ids[item_index])
             super().mark_test_complete(node, item_index, duration)
 
     def remove_node(self, node: Any) -> str | None:
@@ -79,7 +83,8 @@ class AuditedScheduling(CaseScheduling):
         crashed = super().remove_node(node)
         # what was found out by the last it has said
         self._exclusions.settle()
-        if self._exclusions.reason and all(other.shutting_down for other in self._held):
+        starting = not self._started and self._expected > 0
+        if self._exclusions.reason and not starting and all(other.shutting_down for other in self._held):
             self._abandon(self._exclusions.reason)
         return crashed
 

@@ -22,6 +22,9 @@ class Jury(Protocol):
     def void(self, workers: Sequence[Place], reason: str) -> list[str]:
         """Void all records of workers; return the cases that have none now. In the main thread."""
 
+    def note_tests(self, worker: str, tests: int) -> None:
+        """Hear how many ordinary tests an excluded worker has run, which nobody runs again."""
+
 
 class Exclusions:
     """Collects verdicts from all threads, and carries them out in the main thread.
@@ -43,7 +46,7 @@ class Exclusions:
 
     def watch(self, node: Any) -> None:
         """Hear of a worker that is about to be configured."""
-        node.lleval_excluded = False
+        node.lleval_excluded, node.lleval_tests = False, 0
         self._nodes[node.gateway.id] = node
 
     def __bool__(self) -> bool:
@@ -82,6 +85,8 @@ class Exclusions:
             end_for_good(node, reason)
         self._ban(places[0].machine)
         cases = self._jury.void(places, reason)
+        for node in accused:
+            self._jury.note_tests(node.gateway.id, node.lleval_tests)
         if self.renew is not None:
             self.renew(cases)
         self.reason = reason
@@ -106,9 +111,8 @@ def _is_ending(node: Any) -> bool:
 
 def end_for_good(node: Any, reason: str) -> None:
     """End a worker that nobody replaces, and blame none of the cases it held; in the main thread."""
-    if getattr(node, "lleval_gone", False) or not mark_down(node):
-        # it has ended already
-        node.lleval_gone = True
+    if not mark_down(node):
+        # whoever has noticed its end tells xdist
         return
     # its host is to blame for all of it: what it held goes to others, and counts against nothing
     node.lleval_fault, node.lleval_reason, node.lleval_gone = "host", reason, True

@@ -68,9 +68,6 @@ class GuardedFleet(Evidence, Jury, Protocol):
     def note_violation(self, text: str) -> None:
         """Hear of what no honest worker sends, in a session that cannot exclude its worker."""
 
-    def note_tests(self, worker: str, tests: int) -> None:
-        """Hear how many ordinary tests an excluded worker has reported."""
-
 
 class Guard:
     """One a session.
@@ -97,7 +94,7 @@ class Guard:
 
     def watch(self, node: Any) -> None:
         """Before one worker starts."""
-        node.lleval_refused, node.lleval_ready, node.lleval_tests = False, False, 0
+        node.lleval_refused, node.lleval_ready = False, False
         node.lleval_answered = time.monotonic()
         self._nodes.append(node)
         if self._exclusions is not None:
@@ -179,19 +176,6 @@ class Guard:
             return
         self._fleet.note_violation(reason)
         lose_worker(node, reason)
-
-    def note_report(self, report: pytest.TestReport) -> None:
-        """Count the ordinary tests each worker has reported."""
-        node = getattr(report, "node", None)
-        if node is not None and report.when == "call" and not self._fleet.is_case(report.nodeid):
-            node.lleval_tests += 1
-
-    def note_ended(self, node: Any) -> bool:
-        """Hear of a worker that has ended; tell whether it was excluded."""
-        excluded = bool(node.lleval_excluded)
-        if excluded:
-            self._fleet.note_tests(node.gateway.id, node.lleval_tests)
-        return excluded
 
     def close(self) -> None:
         """At the end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from os import environ
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from .guarding import Guard, GuardedFleet
 from .lines import Message, open_line
 from .private import lose_worker
 from .watch import WorkerWatch
+from .withdrawing import withdraw_reports
 
 __all__ = ["Fleet", "NodeHooks"]
 
@@ -124,9 +125,16 @@ class NodeHooks:
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """After a report has reached the main thread."""
-        self._guard.note_report(report)
         if self._scheduler is not None and report.when != "teardown":
             self._scheduler.note_reported(getattr(report, "node", None), report.nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Take back what does not count, before pytest looks at what has failed."""
+        try:
+            return (yield)
+        finally:
+            withdraw_reports(session, self._fleet.is_case)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logfinish(self) -> None:
@@ -137,9 +145,8 @@ class NodeHooks:
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """After a worker has ended."""
         self._watch.forget(node)
-        excluded = self._guard.note_ended(node)
         if getattr(node, "lleval_gone", False):
-            if not excluded:
+            if not node.lleval_excluded:
                 self._fleet.note_lost(node.gateway.id, node.lleval_reason)
             if self._scheduler is not None:
                 self._scheduler.note_gone(node)

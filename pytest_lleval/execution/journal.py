@@ -131,13 +131,19 @@ class JournalReader:
 
         :raises RunDirectoryError: when the file cannot be read, a line in the middle is broken, or the chain is
         """
+        return (record for record, counts in self.read_all() if counts)
+
+    def read_all(self) -> Iterator[tuple[Record, bool]]:
+        """Yield the same with the records that are void, each with whether it counts.
+
+        :raises RunDirectoryError: as `read` does
+        """
         for at, line in self.read_lines():
             try:
                 record = load_record(line, outline=self._outline)
             except RunDirectoryError as error:
                 raise RunDirectoryError(f"{self._path}:{self._number}: {error}") from error
-            if not self.is_void(record.worker, at):
-                yield record
+            yield record, not self.is_void(record.worker, at)
 
     def read_lines(self) -> Iterator[tuple[int, str]]:
         """Yield lines as they were appended, void ones too, each with its position in the file, as `read` does records.

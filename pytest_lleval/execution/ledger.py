@@ -64,7 +64,8 @@ class Ledger:
         #: by epoch, then by case; what a resumed run had before is there from the start
         self._entries: dict[int, dict[str, Entry]] = {epoch: {} for epoch in range(1, epochs + 1)}
         self._earlier: set[tuple[str, int]] = set()
-        self._excused: set[str] = set()
+        #: by worker, the items that markers have skipped
+        self._excused: dict[str, set[str]] = {}
         self._reported: set[str] = set()
         #: cases that were reported, and will be once more
         self.renewed: set[str] = set()
@@ -100,9 +101,10 @@ class Ledger:
         chosen = frozenset(self._cases).intersection(node_ids)
         self._selected = chosen if len(chosen) < len(self._cases) else self._cases.keys()
 
-    def excuse(self, node_id: str) -> None:
-        """Hear of a case that will have no record: a marker skipped it."""
-        self._excused.add(node_id)
+    def excuse(self, node_id: str, worker: str) -> None:
+        """Hear of an item that will have no record: a marker skipped it, says a worker."""
+        if worker not in self._banned:
+            self._excused.setdefault(worker, set()).add(node_id)
 
     def enter(self, raw: Mapping[str, Any], source: Source | None = None) -> Entry | None:
         """Enter a record; None when it must not be journaled, because it is there already or cannot be.
@@ -131,20 +133,25 @@ class Ledger:
         return None
 
     def adopt(self, raw: Mapping[str, Any]) -> Entry | None:
-        """Enter the record of a test, which belongs to no plan; None when it is there already.
+        """Enter the record of a test, which belongs to no plan; None when it is there already, or is not believed.
 
         :param raw: the record as `dump_record` wrote it, parsed
         """
         entry = _read_entry(raw)
+        if entry.worker in self._banned:
+            return None
         if self._adopted.setdefault((entry.case, entry.epoch), entry) is not entry:
             self.repeated += 1
             return None
         return entry
 
     def void(self, worker: str) -> list[str]:
-        """Believe nothing of a worker any more; return its cases of this session, which have no such record now."""
+        """Believe nothing of a worker any more; return its cases of this session, which have no such record now.
+
+        What it says was skipped is among them.
+        """
         self._banned.add(worker)
-        cases: dict[str, None] = {}
+        cases = dict.fromkeys(sorted(self._selected & self._excused.pop(worker, set())))
         for entries in self._entries.values():
             for case, entry in list(entries.items()):
                 if entry.worker == worker and (case, entry.epoch) not in self._earlier:
@@ -155,10 +162,6 @@ class Ledger:
         self.renewed |= self._reported.intersection(cases)
         self._reported.difference_update(cases)
         return list(cases)
-
-    def count_adopted(self, worker: str) -> int:
-        """Return how many records of tests came from a worker."""
-        return sum(entry.worker == worker for entry in self._adopted.values())
 
     def note_reported(self, node_id: str) -> None:
         """Hear that pytest has reported a case."""
@@ -200,7 +203,7 @@ class Ledger:
 
     def find_missing(self) -> list[str]:
         """Return the selected cases that were not reported or lack a record, in alphabetical order."""
-        expected = self._selected - self._excused
+        expected = self._selected - set().union(*self._excused.values())
         return sorted(case for case in expected if case not in self._reported or not self.is_complete(case))
 
 

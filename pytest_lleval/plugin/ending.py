@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..distribution.withdrawing import WITHDRAWN
 from .state import SESSION_KEY, load_settings
 
 if TYPE_CHECKING:
@@ -38,15 +39,11 @@ def finish_run(config: pytest.Config, controller: Controller, exitstatus: int) -
     :param exitstatus: pytest's
     """
     exitstatus = controller.finish(exitstatus)
-    if controller.inspection.void_cases:
-        from .withdrawing import withdraw_reports  # only where a worker was excluded
-
-        withdraw_reports(config, controller.inspection.void_cases)
     file = config.getoption("xmlpath", None)
     if file and controller.view is not None and Path(file).is_file():
-        from .junit import annotate_junit, drop_repeated  # only where it is asked for
+        from .junit import annotate_junit, drop_withdrawn  # only where it is asked for
 
-        if controller.inspection.excluded:
-            drop_repeated(Path(file))
+        if WITHDRAWN in config.stash:
+            drop_withdrawn(Path(file), config.stash[WITHDRAWN], config.getoption("junitprefix", None))
         annotate_junit(Path(file), controller.view)
     return exitstatus

@@ -42,8 +42,6 @@ class Inspection:
         self.unaudited = _ALONE if self._share else ""
         #: workers that are not believed, as the manifest describes them
         self.excluded: list[dict[str, Any]] = []
-        #: cases that had records of theirs
-        self.void_cases: set[str] = set()
 
     def open(self, run: Path, size: int) -> None:
         """Hear where the run's journal is, and how many bytes it has already."""
@@ -111,7 +109,6 @@ class Inspection:
         names = [place.worker for place in places]
         cases: dict[str, None] = {}
         for place in places:
-            adopted = ledger.count_adopted(place.worker)
             found = ledger.void(place.worker)
             cases.update(dict.fromkeys(found))
             self.excluded.append(
@@ -121,7 +118,7 @@ class Inspection:
                     "host": place.machine,
                     "reason": reason if place is places[0] else f"on the same host as worker {names[0]}",
                     "cases": len(found),
-                    "tests": adopted,
+                    "tests": 0,
                     # where its lines are in the journal
                     "begin": self._began,
                     "end": size,
@@ -129,11 +126,10 @@ class Inspection:
             )
         if self.auditor is not None:
             self.auditor.void(names)
-        self.void_cases.update(cases)
         return list(cases)
 
     def note_tests(self, worker: str, tests: int) -> None:
-        """Hear how many ordinary tests an excluded worker has reported, which nobody runs again."""
+        """Hear how many tests an excluded worker has run, which nobody runs again."""
         for entry in self.excluded:
             if entry["worker"] == worker:
                 entry["tests"] += tests

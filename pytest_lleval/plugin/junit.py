@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,7 +12,7 @@ from ..core.gates import GateResult
 from ..reports.escaping import escape_text
 from ..reports.view import RunView
 
-__all__ = ["annotate_junit", "drop_repeated"]
+__all__ = ["annotate_junit", "drop_withdrawn"]
 
 _KINDS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
@@ -36,22 +37,34 @@ def annotate_junit(path: Path, view: RunView) -> None:
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
-def drop_repeated(path: Path) -> None:
-    """Drop from a JUnit file what was reported of a case before it was asked again: its last report counts.
+def drop_withdrawn(path: Path, withdrawn: Mapping[str, int], prefix: str | None = None) -> None:
+    """Drop from a JUnit file what was reported of items and does not count.
 
     :param path: the file, as pytest has written it
+    :param withdrawn: by node id, how many of its cases; what counts was reported after them
+    :param prefix: what pytest was told to put before the names
     """
+    left = Counter({_name_case(node_id, prefix): count for node_id, count in withdrawn.items()})
     tree = ET.parse(path)  # noqa: S314  # pytest wrote it a moment ago
     for suite in tree.getroot().iter("testsuite"):
-        cases = suite.findall("testcase")
-        last = {(case.get("classname"), case.get("name")): case for case in cases}
-        for case in cases:
-            if last[case.get("classname"), case.get("name")] is case:
+        for case in suite.findall("testcase"):
+            key = case.get("classname"), case.get("name")
+            if not left[key]:
                 continue
+            left[key] -= 1
             suite.remove(case)
             for name in ["tests", *(_KINDS[child.tag] for child in case if child.tag in _KINDS)]:
                 suite.set(name, str(int(suite.get(name, "0")) - 1))
     tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _name_case(node_id: str, prefix: str | None) -> tuple[str | None, str | None]:
+    """Return class and name that pytest gives an item in the file."""
+    address, bracket, parameters = node_id.partition("[")
+    file, *names = address.split("::")
+    module = file.replace("/", ".").removesuffix(".py")
+    parts = [prefix, module, *names] if prefix else [module, *names]
+    return ".".join(parts[:-1]), parts[-1] + bracket + parameters
 
 
 def _add_gate(suite: ET.Element, gate: GateResult, *, judged: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ..core.errors import LlevalError, ViolationError
+from ..distribution.withdrawing import is_void
 from ..execution.planning import RunPlan
 from ..reports.escaping import escape_text
 from .carried import check_carried
@@ -30,6 +31,8 @@ def keep_case(config: pytest.Config, report: pytest.TestReport) -> None:
     :param config: of the session
     :param report: of a case
     """
+    if is_void(report):
+        return
     keeper: CaseKeeper | None = config.pluginmanager.get_plugin(_NAME)
     if keeper is None:
         keeper = _open_keeper(config)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ..distribution.withdrawing import find_sender, is_void
 from ..reports.escaping import escape_text
 from ..reports.holding import find_doubted
 from ..reports.progress import LiveProgress
@@ -16,7 +17,6 @@ from ..reports.terminal import render_run
 from .controller import Controller
 from .protocol import VALUE, find_value, is_case_report
 from .session import RunSession
-from .withdrawing import is_void
 
 __all__ = ["Display", "print_run"]
 
@@ -39,11 +39,11 @@ class Display:
         if controller is None:
             return
         controller.check()
-        if is_void(report) and is_case_report(report):
+        if is_void(report):
             return
         if not is_case_report(report):
             if report.skipped:
-                controller.ledger.excuse(report.nodeid)
+                controller.ledger.excuse(report.nodeid, find_sender(report))
             return
         ledger = controller.ledger
         ledger.note_reported(report.nodeid)

@@ -11,8 +11,9 @@ from ..core.records import Record
 from ..core.settings import Settings
 from ..core.shards import Shard
 from ..execution.audit import AUDIT_JOURNAL
-from ..execution.journal import read_journal
+from ..execution.journal import JournalReader, read_journal
 from ..execution.manifest import compare_experiments, refuse_tests
+from ..execution.merging import REPEATED_JOURNAL
 from ..execution.quota import Quota
 from ..execution.rundir import find_run, read_manifest
 
@@ -57,13 +58,17 @@ def adopt_manifest(run: Path, fresh: dict[str, Any]) -> None:
 
 
 def read_earlier(run: Path, quota: Quota | None) -> Iterator[Record]:
-    """Yield what the run has scored, and have the quota count all it has spent, audits included."""
-    for record in read_journal(run, outline=True):
+    """Yield what the run has scored, and have the quota count all it has spent.
+
+    That includes audits, answers that are void, and what runs that were put together were both asked.
+    """
+    for record, counts in JournalReader(run, outline=True).read_all():
         _charge(record, quota)
-        if record.outcome == "scored":
+        if counts and record.outcome == "scored":
             yield record
-    for record in read_journal(run, outline=True, name=AUDIT_JOURNAL):
-        _charge(record, quota)
+    for name in (AUDIT_JOURNAL, REPEATED_JOURNAL):
+        for record in read_journal(run, outline=True, name=name):
+            _charge(record, quota)
 
 
 def _charge(record: Record, quota: Quota | None) -> None:

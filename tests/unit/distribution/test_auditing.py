@@ -34,35 +34,49 @@ class Worker(Node):
 class Fleet:
     """A session with a scheduler, and what it is told."""
 
-    def __init__(self, *nodes: Worker, ids: dict[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, *nodes: Worker, ids: dict[str, Sequence[str]] | None = None, workers: int = 0) -> None:
         self.evidence = Evidence(IDS)
         self.selected: list[str] = []
         self.voided: list[str] = []
         self.given_up: list[str] = []
+        self.tests: dict[str, int] = {}
         self.queue = AuditQueue()
-        self.session = SimpleNamespace(queue=queue.Queue(), _active_nodes=set(nodes), _session=None, sched=None)
+        self.session = SimpleNamespace(queue=queue.Queue(), _active_nodes=set(), _session=None, sched=None)
         self.config: Any = SimpleNamespace(
             pluginmanager=SimpleNamespace(getplugin=lambda name: self.session if name == "dsession" else None),
             hook=SimpleNamespace(pytest_collectreport=lambda report: None),
         )
         self.exclusions = Exclusions(self.config, self)
         self.scheduler = AuditedScheduling(
-            self.config, len(nodes), self.evidence, select=self.selected.extend, exclusions=self.exclusions, audits=self
+            self.config,
+            workers or len(nodes),
+            self.evidence,
+            select=self.selected.extend,
+            exclusions=self.exclusions,
+            audits=self,
         )
         for node in nodes:
-            node.config = self.config  # type: ignore[attr-defined]
-            self.exclusions.watch(node)
-            self.scheduler.add_node(node)
-            self.scheduler.note_ready(True, [])
-            self.scheduler.add_node_collection(node, list((ids or {}).get(node.gateway.id, IDS)))
-        if self.scheduler.collection_is_completed:
+            self.join(node, (ids or {}).get(node.gateway.id, IDS))
+        if nodes and self.scheduler.collection_is_completed:
             self.scheduler.schedule()
+
+    def join(self, node: Worker, ids: Sequence[str] = IDS) -> None:
+        """Have a worker start and collect."""
+        node.config = self.config  # type: ignore[attr-defined]
+        self.session._active_nodes.add(node)
+        self.exclusions.watch(node)
+        self.scheduler.add_node(node)
+        self.scheduler.note_ready(True, [])
+        self.scheduler.add_node_collection(node, list(ids))
 
     def void(self, places: Sequence[Any], reason: str) -> list[str]:
         self.voided += [place.worker for place in places]
         lost = [name for name in IDS[:3] if name in self.evidence.complete]
         self.evidence.complete.difference_update(lost)
         return lost
+
+    def note_tests(self, worker: str, tests: int) -> None:
+        self.tests[worker] = tests
 
     def give_up(self, tasks: Sequence[AuditTask]) -> None:
         self.given_up += [task.ticket for task in tasks]
@@ -189,11 +203,28 @@ def test_where_nobody_is_left_the_session_ends() -> None:
     assert not fleet.evidence.complete
 
 
+def start_slowly(first: Worker, workers: int) -> Fleet:
+    """Return a session of several workers, of which one has collected and the others are about to start."""
+    fleet = Fleet(workers=workers)
+    fleet.join(first)
+    return fleet
+
+
+def test_who_is_found_lying_before_the_others_have_started_leaves_the_session_to_them() -> None:
+    liar, late = Worker("gw0"), Worker("gw1")
+    fleet = start_slowly(liar, workers=2)
+    fleet.exclusions.convict("gw0", "it lies")
+    fleet.wake()
+    assert fleet.hear_ends() == [liar]
+    fleet.join(late)
+    fleet.scheduler.schedule()
+    fleet.finish(late)
+    assert fleet.scheduler.tests_finished
+    assert fleet.evidence.complete == set(IDS)
+
+
 def test_where_nobody_is_left_before_the_beginning_the_session_says_why() -> None:
-    alone = Worker("gw0")
-    fleet = Fleet(alone, Worker("gw1"))
-    fleet.scheduler._started = False
-    fleet.scheduler._held = {alone: fleet.scheduler._held[alone]}
+    fleet = start_slowly(Worker("gw0"), workers=1)
     fleet.exclusions.convict("gw0", "it lies")
     fleet.wake()
     with pytest.raises(pytest.exit.Exception, match="no worker is left that can be believed: it lies"):

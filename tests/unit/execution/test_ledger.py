@@ -42,7 +42,7 @@ def test_what_was_selected_and_not_reported_or_not_recorded_is_missing() -> None
         enter(ledger, make_record(case))
     for name in (IDS[1], IDS[2]):
         ledger.note_reported(name)
-    ledger.excuse(IDS[3])
+    ledger.excuse(IDS[3], "gw0")
     assert ledger.find_missing() == [IDS[0], IDS[2]]
 
 
