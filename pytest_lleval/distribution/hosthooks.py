@@ -13,11 +13,14 @@ from .hosts import Host
 from .keepers import Keepers
 from .losses import HostLosses
 from .private import find_run_session, list_active, lose_worker, skip_rsync, translate_by
-from .pulse import HOST_KEY, Pulse, open_pulse
+from .pulse import BEATS, HOST_KEY, Pulse, open_pulse
 from .starting import GatewayStarter
 from .watch import WorkerWatch
 
 __all__ = ["HostHooks", "HostTerms"]
+
+#: a worker's first sign of life may take so much longer than later ones: it has to load pytest and the project
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +94,10 @@ class HostHooks:
 
         def hear(pid: int) -> None:
             if not node.lleval_gone:
-                self._watch.begin_once(node, pid)
                 self._watch.note(node)
                 self._note_kin(name, pid)
+
+        self._watch.begin_far(node, START_SECONDS)
 
         terms = self._terms
         self._nodes[node] = open_pulse(node, hear, silence=terms.silence, patience=terms.patience)
@@ -159,7 +163,7 @@ class HostHooks:
 
     def _lose_host(self, name: str) -> None:
         """Give up all workers of a host whose keeper is gone: their folder and their model server are gone with it."""
-        for node in [node for node in self._nodes if node.lleval_host == name]:
+        for node in [node for node in list(self._nodes) if node.lleval_host == name]:
             lose_worker(node, f"the connection to host {name!r} is gone")
 
     def _note_kin(self, name: str, pid: int) -> None:
@@ -168,12 +172,13 @@ class HostHooks:
         if pid in kin:
             return
         kin.append(pid)
-        keeper = self._keepers.by_name[name]
+        served = self._keepers.by_name[name].last.pid
+        pids = [*kin, served] if served is not None else kin
         for node, pulse in list(self._nodes.items()):
             if node.lleval_host == name:
-                pulse.name_kin([*kin, *keeper.pids])
+                pulse.name_kin(pids)
 
     def _beat(self) -> None:
-        while not self._closed.wait(self._terms.silence / 3):
+        while not self._closed.wait(self._terms.silence / BEATS):
             for pulse in list(self._nodes.values()):
                 pulse.beat()

@@ -7,9 +7,7 @@ A module of `distribution.remote` is sent as source and runs with a ``channel`` 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -19,6 +17,7 @@ import execnet
 from ..core.errors import HostError
 from ..support.lastline import find_last_line
 from .hosts import Host
+from .making import begin_making, finish_making
 from .private import kill_connection
 from .ssh import make_spec
 
@@ -102,17 +101,10 @@ def open_link(host: Host, group: Any) -> HostLink:
     :param group: execnet's, of which the connection becomes a member; ``execmodel`` thread
     :raises HostError: when there is no connection by then; ssh and the host's shell tell why on standard error
     """
-    made: Future[Any] = Future()
-
-    def make() -> None:
-        try:
-            made.set_result(group.makegateway(execnet.XSpec(f"execmodel=thread//{make_spec(host)}")))
-        except BaseException as error:  # noqa: BLE001  # the waiting thread raises it
-            made.set_exception(error)
-
-    threading.Thread(target=make, name=f"lleval-connect-{host.name}", daemon=True).start()
+    spec = execnet.XSpec(f"execmodel=thread//{make_spec(host)}")
+    made = begin_making(lambda: group.makegateway(spec), f"lleval-connect-{host.name}")
     try:
-        return HostLink(host, made.result(OPEN_SECONDS))
+        return HostLink(host, finish_making(made, OPEN_SECONDS))
     except TimeoutError as error:
         raise HostError(f"host {host.name!r}: no connection within {OPEN_SECONDS:g} s") from error
     except Exception as error:

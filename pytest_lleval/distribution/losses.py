@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import execnet
@@ -17,13 +18,13 @@ import pytest
 
 from ..core.errors import HostError
 from ..support.lastline import find_last_line
-from .keepers import HostKeeper, Keepers
+from .keepers import Keepers
 from .private import adopt_worker, await_reason, end_quietly, wake_main
 from .starting import GatewayStarter
 
 __all__ = ["HostLosses"]
 
-#: starts that fail one after the other until a host is given up
+#: workers that end one after the other before they have collected until a host that lives is given up
 MOST_FAILURES = 3
 #: the same for workers that end while the host lives, for each it has: as xdist counts
 MOST_CRASHES = 4
@@ -52,7 +53,7 @@ class HostLosses:
         self._owed: Counter[str] = Counter()
         #: hosts that a thread is trying
         self._trying: set[str] = set()
-        #: starts that failed one after the other, and workers that ended while their host lived
+        #: workers that ended while their host lived: one after the other before they had collected, and all
         self._failures: Counter[str] = Counter()
         self._crashes: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
@@ -68,25 +69,33 @@ class HostLosses:
         put = node.putevent
         node.lleval_gone = False
         node.lleval_collected = False
+        opening = self._keepers.by_name[node.lleval_host].openings
 
         def putevent(event: tuple[str, dict[str, Any]]) -> None:
             if node.lleval_gone:
                 self.late[node.lleval_host] += event[0] == "testreport"
             elif event[0] == "errordown":
                 node.lleval_gone = True
-                threading.Thread(target=self._end, args=(node, put, event[1]["error"]), daemon=True).start()
+                # whoever tells of it must not wait for the host's answer
+                words = (node, put, event[1]["error"], opening)
+                threading.Thread(target=self._end, args=words, name="lleval-blame", daemon=True).start()
             elif event[0] != "workerfinished" or not await_reason(node):
                 put(event)
 
         node.putevent = putevent
 
-    def _end(self, node: Any, put: Callable[[Any], None], error: object) -> None:
+    def _end(self, node: Any, put: Callable[[Any], None], error: object, opening: int) -> None:
         """Find out who is to blame, tell xdist, and try to have the worker again."""
         name = node.lleval_host
-        there = self._keepers.by_name[name].answers()
-        node.lleval_fault = "worker" if there else "host"
-        node.lleval_reason = find_last_line(str(error)) if there else f"host {name!r} does not answer"
-        put(end_quietly(node))
+        keeper = self._keepers.by_name[name]
+        there = False
+        try:
+            # a host that was made ready again since then was gone
+            there = keeper.openings == opening and keeper.answers()
+        finally:
+            node.lleval_fault = "worker" if there else "host"
+            node.lleval_reason = find_last_line(str(error)) if there else f"host {name!r} does not answer"
+            put(end_quietly(node))
         with self._guard:
             self._reasons[name] = node.lleval_reason
             self._crashes[name] += there
@@ -112,38 +121,53 @@ class HostLosses:
 
     def _try(self, name: str) -> None:
         """Try a host until it has all its workers again, or is given up."""
-        keeper, wait = self._keepers.by_name[name], _FIRST_WAIT
+        wait, told = _FIRST_WAIT, ""
         while not self._closed.wait(wait) and name not in self._given_up:
             if self._is_hopeless(name):
                 self._give_up(name)
                 return
             wait = min(_MOST_WAIT, 2 * wait)
-            if not self._restore(keeper):
-                continue
-            with self._guard:
-                self._owed[name] -= 1
-                if self._owed[name] <= 0:
-                    self._trying.discard(name)
+            problem = self._restore(name)
+            if problem and problem != told:
+                told = problem
+                self._tell(name, "", f"cannot be had again yet: {problem}")
+            if not problem:
+                if self._is_complete(name):
                     return
-            wait = 0.0
+                wait = 0.0
+        with self._guard:
+            self._trying.discard(name)
+
+    def _is_complete(self, name: str) -> bool:
+        """Count a worker that was had again; tell whether it was the last."""
+        with self._guard:
+            self._owed[name] -= 1
+            if self._owed[name] > 0:
+                return False
+            self._trying.discard(name)
+            return True
 
     def _is_hopeless(self, name: str) -> bool:
         workers = self._keepers.by_name[name].host.workers
         return self._failures[name] >= MOST_FAILURES or self._crashes[name] > MOST_CRASHES * workers
 
-    def _restore(self, keeper: HostKeeper) -> bool:
-        """Have one worker of a host again, if it can be had."""
+    def _restore(self, name: str) -> str:
+        """Have one worker of a host again; return why it cannot be had."""
+        keeper = self._keepers.by_name[name]
         try:
             if not keeper.answers():
                 keeper.abandon()
                 keeper.open(self._keepers.group)
             spec = execnet.XSpec(keeper.make_spec())
             self._starter.start(spec)
-        except (HostError, OSError, EOFError, AssertionError, execnet.HostNotFound):
-            return False
+        except Exception as error:  # noqa: BLE001  # told, and tried again
+            return str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}"
         self._waiting.append(spec)
-        wake_main(self._config)
-        return True
+        if self._closed.is_set():
+            self._drop_waiting()
+        else:
+            wake_main(self._config)
+        return ""
 
     def _give_up(self, name: str) -> None:
         with self._guard:
@@ -172,5 +196,9 @@ class HostLosses:
     def close(self) -> None:
         """Try nobody any more."""
         self._closed.set()
-        while self._waiting:
-            self._starter.drop(self._waiting.popleft())
+        self._drop_waiting()
+
+    def _drop_waiting(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._starter.drop(self._waiting.popleft())

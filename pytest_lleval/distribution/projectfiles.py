@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from ..core.errors import UsageError
+from .remote.place import CONFIG, DATA, MARKER
 
 __all__ = ["WAY_OUT", "ProjectFiles", "choose_files"]
 
 WAY_OUT = "name the files to send by files in [project] of the file of hosts, or a chdir where the project is"
 #: of what a session's folder on a host holds beside the project
-_OURS = (".pytest-lleval-run", ".pytest-lleval.ini", ".pytest-lleval-data")
+_OURS = (MARKER, CONFIG, DATA)
 _NEVER = (".git", ".lleval", "__pycache__", ".pytest_cache", *_OURS)
 _MAGIC = "*?["
 

@@ -18,12 +18,12 @@ import pytest
 
 from ..support.kin import note_kin
 
-__all__ = ["HOST_KEY", "PULSE_KEY", "Pulse", "follow_pulse", "open_pulse"]
+__all__ = ["BEATS", "HOST_KEY", "Pulse", "follow_pulse", "open_pulse"]
 
 #: under which a worker on a host finds what is handed to it, and its pulse
 HOST_KEY, PULSE_KEY = "lleval_host", "lleval_pulse"
 #: beats in the time after which the other end is taken for gone
-_BEATS = 3
+BEATS = 3
 
 
 class Pulse:
@@ -57,7 +57,7 @@ def open_pulse(node: Any, hear: Callable[[int], None], *, silence: float, patien
     :param patience: seconds without a beat after which it is to end
     """
     channel = node.gateway.newchannel()
-    node.workerinput[PULSE_KEY] = (channel, silence / _BEATS, patience)
+    node.workerinput[PULSE_KEY] = (channel, silence / BEATS, patience)
 
     def note(message: object) -> None:
         match message:

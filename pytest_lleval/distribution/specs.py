@@ -37,7 +37,7 @@ def read_specs(texts: Sequence[str]) -> HostFile:
     config: str | None = None
     for text in texts:
         number, spec = _parse(text)
-        words = dict(word.partition("=")[::2] for word in text.partition("*")[2 if "*" in text else 0].split("//"))
+        words = dict(word.partition("=")[::2] for word in str(spec).split("//"))
         for key in words:
             if key not in _KNOWN:
                 raise UsageError(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import pytest
 
+from .making import begin_making, finish_making
 from .private import ask_interpreter, kill_connection, replace_gateways
 
 __all__ = ["GatewayStarter"]
@@ -35,15 +35,14 @@ class GatewayStarter:
 
         :param specs: execnet's, with ids
         """
-        starts = {spec.id: self._begin(spec) for spec in specs}
+        starts = {spec.id: begin_making(partial(self._start, spec), f"lleval-start-{spec.id}") for spec in specs}
         deadline = time.monotonic() + START_SECONDS
         failed = {}
         for name, start in starts.items():
             try:
-                self._made[name] = start.result(max(0.0, deadline - time.monotonic()))
+                self._made[name] = finish_making(start, max(0.0, deadline - time.monotonic()))
             except TimeoutError:
                 failed[name] = f"not started within {START_SECONDS:g} s"
-                start.add_done_callback(_kill_late)
             except Exception as error:  # noqa: BLE001  # whatever execnet meets, the others go on
                 failed[name] = f"{type(error).__name__}: {error}"
         return failed
@@ -53,9 +52,17 @@ class GatewayStarter:
 
         :raises Exception: what execnet meets
         """
-        gateway = self._make(spec)
-        ask_interpreter(gateway)
+        gateway = self._start(spec)
         self._made[gateway.id] = gateway
+
+    def _start(self, spec: Any) -> Any:
+        gateway = self._make(spec)
+        try:
+            ask_interpreter(gateway)
+        except BaseException:
+            kill_connection(gateway)
+            raise
+        return gateway
 
     def drop(self, spec: Any) -> None:
         """End the gateway of a worker that will not join after all."""
@@ -63,26 +70,7 @@ class GatewayStarter:
         if gateway is not None:
             gateway.exit()
 
-    def _begin(self, spec: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                gateway = self._make(spec)
-                ask_interpreter(gateway)
-                future.set_result(gateway)
-            except BaseException as error:  # noqa: BLE001  # told to whoever waits
-                future.set_exception(error)
-
-        threading.Thread(target=run, name=f"lleval-start-{spec.id}", daemon=True).start()
-        return future
-
     def _take(self, spec: Any = None) -> Any:
         self.current = getattr(spec, "lleval_host", None) or ""
         made = self._made.pop(getattr(spec, "id", None) or "", None)
         return made if made is not None else self._make(spec)
-
-
-def _kill_late(start: Future[Any]) -> None:
-    if start.exception() is None:
-        kill_connection(start.result())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.errors import AssetError
 from ..support.digest import digest_file
 from .link import HostLink
 from .remote import stock
@@ -42,21 +43,30 @@ class Stock:
         return self.source.stat().st_size if isinstance(self.source, Path) else len(self.source)
 
     def read(self) -> Iterator[bytes]:
-        """Yield the content in pieces."""
+        """Yield the content in pieces.
+
+        :raises AssetError: when the file cannot be read
+        """
         if isinstance(self.source, bytes):
             yield from (self.source[start : start + _CHUNK] for start in range(0, len(self.source), _CHUNK))
             return
-        with self.source.open("rb") as stream:
-            while piece := stream.read(_CHUNK):
-                yield piece
+        try:
+            with self.source.open("rb") as stream:
+                yield from iter(lambda: stream.read(_CHUNK), b"")
+        except OSError as error:
+            raise AssetError(
+                f"{self.source} cannot be read, to be sent to hosts ({error.strerror or error})"
+            ) from error
 
 
-def send_stock(link: HostLink, files: Iterable[Stock], folder: str | None) -> None:
+def send_stock(link: HostLink, files: Sequence[Stock], folder: str | None) -> None:
     """Send a host the files it does not have.
 
     :param folder: where they go on the host; its cache of assets if none
     :raises HostError: when it does not take one, or is gone
     """
+    if not files:
+        return
     channel = link.start(stock, folder)
     for file in files:
         with link.explain(channel, f"does not take {file.name!r}"):

@@ -50,15 +50,20 @@ class WorkerWatch:
 
         :param local: whether `pid` is a process of this machine
         """
-        self._signs[node] = _Sign(heard=time.monotonic(), process=_find_process(pid) if local else None)
+        self._watch(node, _Sign(heard=time.monotonic(), process=_find_process(pid) if local else None))
+
+    def begin_far(self, node: Any, allowance: float) -> None:
+        """Watch a worker on another machine, which has yet to start.
+
+        :param allowance: seconds that its first sign of life may take longer than later ones
+        """
+        self._watch(node, _Sign(heard=time.monotonic() + allowance))
+
+    def _watch(self, node: Any, sign: _Sign) -> None:
+        self._signs[node] = sign
         if self._thread is None:
             self._thread = threading.Thread(target=self._look, name="lleval-watch", daemon=True)
             self._thread.start()
-
-    def begin_once(self, node: Any, pid: int) -> None:
-        """Watch a worker on another machine, from its first sign of life on."""
-        if node not in self._signs:
-            self.begin(node, pid, local=False)
 
     def note(self, node: Any) -> None:
         """Hear a sign of life."""

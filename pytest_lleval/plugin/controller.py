@@ -192,11 +192,11 @@ class Controller:
         self._follower = JournalFollower(self.run)
 
     def _read_counters(self, moment: str) -> None:
+        elsewhere = self.hosts.read_computed() if self.hosts is not None else None
         for spec in self._settings.models:
             count = read_computed(spec, self._connections.get(spec.name))
-            if count is not None and self.hosts is not None:
-                elsewhere = self.hosts.read_computed(spec.name)
-                count = count + elsewhere if elsewhere is not None else None
+            if count is not None and elsewhere is not None:
+                count = count + elsewhere[spec.name] if spec.name in elsewhere else None
             if count is not None:
                 self._counters.setdefault(spec.name, {})[moment] = count
 

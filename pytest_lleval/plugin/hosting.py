@@ -21,7 +21,8 @@ from ..distribution.arguments import Whereabouts, translate_arguments, translate
 from ..distribution.fleetcheck import describe_differences, find_refusal
 from ..distribution.hosthooks import HostHooks, HostTerms
 from ..distribution.hosts import Host, HostFile, read_hosts
-from ..distribution.keepers import Errand, Keepers
+from ..distribution.keepers import Keepers
+from ..distribution.opening import Errand
 from ..distribution.origin import Origin
 from ..distribution.private import start_ssh_with
 from ..distribution.probing import Probe, probe_hosts
@@ -222,7 +223,7 @@ class HostCrew:
         return {
             "environment": self._read_environment(keeper.host),
             "offset": -self._probes[name].clock_offset,
-            "data": keeper.data,
+            "data": keeper.last.data,
         }
 
     def _require_keepers(self) -> Keepers:
@@ -262,15 +263,18 @@ class HostCrew:
         """Return what a process on a host must know: its own model servers, and no process of this machine."""
         keeper = self._require_keepers().by_name[host]
         settings = translate_settings(context.settings, self._origin, self._locate(keeper.host))
-        connections = {**context.connections, **keeper.connections}
+        connections = {**context.connections, **keeper.last.connections}
         return replace(context, settings=settings, connections=connections, root=0, host=host)
 
-    def read_computed(self, model: str) -> int | None:
-        """Return how many tokens the hosts' servers of a local model have computed; None when one cannot say."""
-        keepers = self._require_keepers().by_name.values()
-        found = [keeper.count_computed().get(model) if keeper.openings == 1 else None for keeper in keepers]
-        known = [number for number in found if number is not None]
-        return sum(known) if len(known) == len(found) else None
+    def read_computed(self) -> dict[str, int]:
+        """Return how many tokens the hosts' servers have computed, of the models that all hosts can say it of."""
+        found = [keeper.count_computed() for keeper in self._require_keepers().by_name.values()]
+        computed: dict[str, int] = {}
+        for spec in filter(is_local, self._models):
+            numbers = [known for each in found if (known := each.get(spec.name)) is not None]
+            if len(numbers) == len(found):
+                computed[spec.name] = sum(numbers)
+        return computed
 
     def describe(self) -> list[dict[str, Any]]:
         """Return which hosts were named and what they are, for the manifest."""

@@ -1,7 +1,7 @@
 """Variables of the environment that the controller has handed to a process on a host.
 
-They are in the process's memory alone: what it was started with names none of them, and what it starts in turn gets
-no key of them.
+They are in the process's memory alone: what it was started with names none of them. What it starts in turn gets them
+as any other, unless it is started with `copy_environment`, as our model servers are.
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""What runs on a host before anything is known of it: each module alone, sent by execnet, with the standard library."""
+"""What runs on hosts, sent as source by execnet (`link.py`) or over plain ssh (`dialogue.py`).
+
+What comes before our package is known to be there uses the standard library alone.
+"""

@@ -2,7 +2,7 @@
 
 It is gone when it says so, when the connection closes, and when nothing has been heard of it for a while. Sends
 ``("here", process id)`` first, ``("serving", JSON)`` or ``("failed", reason)`` for each ``("serve", JSON)`` with
-settings, and ``("counted", JSON)``, how many tokens each model has computed, for each ``("count",)``.
+settings, and ``("counted", N, JSON)``, how many tokens each model has computed, for each ``("count", N)``.
 """
 
 import json
@@ -20,58 +20,89 @@ def keep(channel: Any, folder: str, environment: dict[str, str], patience: float
     :param environment: values of variables
     :param patience: seconds without a word after which nobody is there
     """
-    from pytest_lleval.distribution.remote.place import remove, touch
+    from pytest_lleval.distribution.remote.place import remove
     from pytest_lleval.support.handover import take_over
 
     take_over(environment)
     tell(channel, ("here", os.getpid()))
+    servers = Servers(channel)
     ended = False
-    servers: dict[str, Any] = {}
-    with ExitStack() as stack:
-        while not ended:
-            try:
-                message = channel.receive(patience)
-            except (EOFError, OSError, channel.TimeoutError):
-                break
-            touch(Path(folder))
-            if message[0] == "serve":
-                threading.Thread(target=serve, args=(channel, stack, message[1], servers), daemon=True).start()
-            elif message[0] == "count":
-                count(channel, servers)
-            elif message[0] == "end":
-                ended = True
-    with suppress(OSError):
-        remove(Path(folder))
-    tell(channel, ("done", None))
-    if not ended:
-        # the connection may hang for as long as TCP waits
-        os._exit(1)
-
-
-def serve(channel: Any, stack: ExitStack, text: str, servers: dict[str, Any]) -> None:
-    """Start the servers of local models.
-
-    :param servers: gets the models' specs and connections
-    """
     try:
-        from pytest_lleval.core.settings import Settings
-        from pytest_lleval.execution.attaching import start_services
+        ended = listen(channel, Path(folder), servers, patience)
+    finally:
+        servers.close()
+        with suppress(OSError):
+            remove(Path(folder))
+        tell(channel, ("done", None))
+        if not ended:
+            # the connection may hang for as long as TCP waits
+            os._exit(1)
 
-        models = Settings.decode(json.loads(text)).models
-        connections = start_services(models, stack)
-        servers.update({spec.name: (spec, connections[spec.name]) for spec in models})
-    except Exception as error:  # noqa: BLE001  # told to the other end
-        tell(channel, ("failed", f"{type(error).__name__}: {error}"))
-    else:
-        tell(channel, ("serving", json.dumps(connections)))
+
+def listen(channel: Any, folder: Path, servers: "Servers", patience: float) -> bool:
+    """Do what is asked for; return whether it was said that nobody needs this host any more."""
+    from pytest_lleval.distribution.remote.place import touch
+
+    while True:
+        try:
+            message = channel.receive(patience)
+        except (EOFError, OSError, channel.TimeoutError):
+            return False
+        touch(folder)
+        if message[0] == "serve":
+            threading.Thread(target=servers.start, args=(message[1],), daemon=True).start()
+        elif message[0] == "count":
+            servers.count(message[1])
+        elif message[0] == "end":
+            return True
 
 
-def count(channel: Any, servers: dict[str, Any]) -> None:
-    """Send how many tokens each model has computed, by its server's own counters."""
-    from pytest_lleval.providers.registry import read_computed
+class Servers:
+    """The servers of local models on this host."""
 
-    computed = {name: read_computed(spec, connection) for name, (spec, connection) in servers.items()}
-    tell(channel, ("counted", json.dumps(computed)))
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self._stack = ExitStack()
+        self._guard = threading.Lock()
+        self._closed = False
+        self._running: dict[str, Any] = {}
+
+    def start(self, text: str) -> None:
+        """Start them, and tell how they are reached.
+
+        :param text: settings as JSON
+        """
+        try:
+            from pytest_lleval.core.settings import Settings
+            from pytest_lleval.execution.attaching import start_services
+
+            models = Settings.decode(json.loads(text)).models
+            with ExitStack() as own:
+                connections = start_services(models, own)
+                with self._guard:
+                    if not self._closed:
+                        self._stack.push(own.pop_all())
+            self._running.update({spec.name: (spec, connections[spec.name]) for spec in models})
+        except Exception as error:  # noqa: BLE001  # told to the other end
+            tell(self._channel, ("failed", f"{type(error).__name__}: {error}"))
+        else:
+            tell(self._channel, ("serving", json.dumps(connections)))
+
+    def count(self, question: int) -> None:
+        """Tell how many tokens each model has computed, by its server's own counters.
+
+        :param question: its number, which the answer has too
+        """
+        from pytest_lleval.providers.registry import read_computed
+
+        computed = {name: read_computed(spec, connection) for name, (spec, connection) in self._running.items()}
+        tell(self._channel, ("counted", question, json.dumps(computed)))
+
+    def close(self) -> None:
+        """End them, and those that are still starting once they have started."""
+        with self._guard:
+            self._closed = True
+            self._stack.close()
 
 
 def tell(channel: Any, message: tuple[Any, ...]) -> None:

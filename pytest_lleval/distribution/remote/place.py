@@ -15,6 +15,8 @@ from typing import Any
 
 #: in each folder that may be removed: the process it lives with, which touches it now and then
 MARKER = ".pytest-lleval-run"
+#: of the datasets, in the folder of a session
+DATA = ".pytest-lleval-data"
 #: for sessions without an ini file: pytest would take one of a folder above
 CONFIG = ".pytest-lleval.ini"
 _STALE_SECONDS = 86400
