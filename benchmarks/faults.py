@@ -12,6 +12,8 @@ prints one line; the exit status is 1 when a claim does not hold:
   record, with the scores of an undisturbed run, and no more calls are repeated than may be in flight.
 - `silence`: a server answers until the run is attached, and never again, ``-n 0`` and ``-n 2``. The session ends by its
   deadline, with everything unscored for an error, and exit status 1.
+- `limit`: a server takes 12 requests at once and turns away what is more, ``-n 0``, ``-n 2`` and ``-n 4``. Every sample
+  is scored, three in a hundred requests are turned away at most, and 10 are answered at any time in the mean.
 
 In less than a minute: ``faults.py --mock PATH --samples 200 --kills 2 --latency 0.05``.
 """
@@ -46,6 +48,10 @@ RATE = 0.05
 TIMEOUT = 1.0
 #: seconds one case may take of a server that never answers
 DEADLINE = 3.0
+#: requests at once that a server takes, what must be in flight in the mean, and the share it may turn away
+CAPACITY = 12
+IN_FLIGHT = 10.0
+TURNED_AWAY = 0.03
 #: seconds workers may go on without their controller
 ORPHANED = 30.0
 
@@ -73,6 +79,8 @@ class Bench:
     server: Server
     samples: int
     connections: int
+    #: seconds the server takes for one answer
+    latency: float
     kills: int
     seed: int
     words: tuple[str, ...]
@@ -363,11 +371,38 @@ def _ask_silent(bench: Bench, server: SilentServer, workers: int, name: str) -> 
     return bench.make_command(run, workers, f"--lleval-deadline={DEADLINE:g}", url=server.url)
 
 
+def try_limit(bench: Bench) -> Finding:
+    """Run against a server that takes fewer requests at once than a run may have in flight."""
+    finding, found = Finding(), []
+    for workers in (0, 2, 4):
+        bench.server.reset()
+        bench.server.configure(max_inflight=CAPACITY)
+        run = bench.folder / f"limit{workers}"
+        try:
+            cost = run_measured(bench.make_command(run, workers), bench.folder, seconds=bench.patience)
+        finally:
+            bench.server.configure(max_inflight=0)
+        stats = bench.server.settle()
+        where = f"-n {workers}"
+        check_journal(finding, run, bench.samples)
+        finding.claim(cost.status == 0, f"{where}: exit {cost.status}: {cost.output[-600:]}")
+        turned_away = stats["faults"].get("limit", 0)
+        seconds = stats["first_request_to_last_response_s"]
+        in_flight = (stats["requests"] - turned_away) * bench.latency / seconds
+        share = turned_away / stats["requests"]
+        finding.claim(share <= TURNED_AWAY, f"{where}: {share:.1%} were turned away")
+        finding.claim(in_flight >= IN_FLIGHT, f"{where}: {in_flight:.1f} in flight of {CAPACITY} that are taken")
+        found.append(f"{where}: {in_flight:.1f} in flight, {share:.1%} turned away")
+    finding.text = f"{CAPACITY} are taken; {'; '.join(found)}"
+    return finding
+
+
 PARTS: Mapping[str, Callable[[Bench], Finding]] = {
     "server": try_server,
     "workers": try_workers,
     "controller": try_controller,
     "silence": try_silence,
+    "limit": try_limit,
 }
 
 
@@ -396,7 +431,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--latency", type=float, default=0.2, help="seconds the server started takes for one answer")
+    parser.add_argument("--latency", type=float, default=0.2, help="seconds the server takes for one answer, which one started here is told")
     parser.add_argument("--kills", type=int, default=25, help="of the controller")
     parser.add_argument("--seed", type=int, default=0, help="of the points at which it is killed")
     parser.add_argument(
@@ -420,6 +455,7 @@ def main() -> int:
             server=server,
             samples=parsed.samples,
             connections=parsed.connections,
+            latency=parsed.latency,
             kills=parsed.kills,
             seed=parsed.seed,
             words=tuple(parsed.words),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core.errors import ViolationError
-from ..core.schema import Table, is_count, is_json, is_number, optional
+from ..core.schema import Table, is_count, is_flag, is_json, is_number, optional
 from ..execution.acceptance import accept_values
 from .lines import Message
 
@@ -35,24 +35,21 @@ def _is_words(value: object) -> bool:
     return type(value) is str and len(value) <= _MOST_WORDS
 
 
-def _is_flag(value: object) -> bool:
-    return type(value) is bool
-
-
 def _is_pid(value: object) -> bool:
     return type(value) is int and 0 < value < _MOST_PID
 
 
-_tokens = optional(is_number)
+_number = optional(is_number)
 #: by the word a message begins with, what follows
 _WORDS: Mapping[str, tuple[Callable[[object], bool], ...]] = {
-    "ready": (_is_pid, _is_flag, _is_long),
+    "ready": (_is_pid, is_flag, _is_long),
     "beat": (),
     "records": (_is_long,),
     "audited": (_is_name, _is_long, _is_words),
     "mark": (_is_name,),
     "need": (is_count, _is_name, is_count, optional(is_count)),
-    "spent": (is_count, _tokens, _tokens, _tokens),
+    "spent": (is_count, _number, _number, _number),
+    "flow": (_is_name, is_count, is_count, is_count, is_flag, is_count, is_count, is_flag, _number),
     "limit": (_is_name, is_number, is_count, _is_name),
     "machine": (_is_words,),
 }

@@ -6,12 +6,13 @@ execnet can carry (https://execnet.readthedocs.io/en/latest/basics.html).
 
 To a worker: ``("attached", JSON)``, what is known of the models, before anything else; ``("ask", IDS)``, cases by node
 id, one a line; ``("decided", suite, model)``, of which nothing more is to be sent; ``("go", ticket, refusal)``, the
-answer to a need.
+answer to a need; ``("share", …)``, how many requests may be in flight now.
 
 From a worker: ``("ready", pid, direct, TURNS)``, once its items are known: whether cases may be asked directly, and
 which must wait for their turn as pytest items; ``("beat",)``; ``("records", LINES)``; ``("mark", ID)``, a case that may
-take the process down is about to be asked; ``("need", …)`` and ``("spent", …)`` of the quota; ``("limit", model, time,
-limit, cause)``, how many requests may be in flight now; ``("machine", JSON)``, what was seen of the worker's machine.
+take the process down is about to be asked; ``("need", …)`` and ``("spent", …)`` of the quota; ``("flow", …)``, what
+a server takes; ``("limit", model, time, limit, cause)``, what a worker has found out of one alone;
+``("machine", JSON)``, what was seen of the worker's machine.
 """
 
 from __future__ import annotations

@@ -25,8 +25,10 @@ from .cache import ResponseCache
 from .calling import Backend, Caller, Outlet
 from .concurrency import AdaptiveLimiter
 from .context import Attached, RunContext
+from .limit_search import LimitSearch
+from .shared_limit import divide_first
 
-__all__ = ["attach_models", "open_callers", "share_connections", "start_services"]
+__all__ = ["attach_models", "list_shared", "open_callers", "share_connections", "start_services"]
 
 Connections = dict[str, dict[str, str]]
 
@@ -104,7 +106,7 @@ def open_callers(
         backend = Backend(
             provider=open_provider(spec, context.connections.get(spec.name)),
             model=spec.name,
-            limiter=_open_limiter(spec.name, share[spec.name], context.workers, outlet),
+            limiter=_open_limiter(spec, share[spec.name], context, outlet),
             retries=read_max_retries(spec),
             outlet=outlet,
             cache=cache,
@@ -116,11 +118,33 @@ def open_callers(
     return callers
 
 
-def _open_limiter(model: str, connections: int, workers: int, outlet: Outlet) -> AdaptiveLimiter:
-    def note(limit: int, cause: str) -> None:
-        outlet.note_limit(model, read_time(), limit, cause)
+def _open_limiter(spec: ModelSpec, connections: int, context: RunContext, outlet: Outlet) -> AdaptiveLimiter:
+    """Return the gate of a model: its limit is searched for by all workers together, if they ask the same server."""
 
-    return AdaptiveLimiter(connections, processes=workers, on_change=note)
+    def note(limit: int, cause: str) -> None:
+        outlet.note_limit(spec.name, read_time(), limit, cause)
+
+    share = None
+    if context.workers > 1 and not is_local(spec):
+        total = count_connections(context.settings, spec)
+        # where there are more workers than places, they take turns
+        most = connections if total >= context.workers else None
+        share = outlet.share_limit(spec.name, divide_first(total, context.workers, outlet.number), most)
+    if share is None:
+        return AdaptiveLimiter(LimitSearch(connections, note, context.workers))
+    limiter = AdaptiveLimiter(share)
+    share.listen(limiter.follow)
+    return limiter
+
+
+def count_connections(settings: Settings, spec: ModelSpec) -> int:
+    """Return how many requests a run may have in flight to a model."""
+    return settings.max_connections or connection_limit(spec)
+
+
+def list_shared(settings: Settings) -> dict[str, int]:
+    """Return, by model name, how many requests may be in flight to models whose server all workers ask."""
+    return {spec.name: count_connections(settings, spec) for spec in settings.models if not is_local(spec)}
 
 
 def share_connections(
@@ -135,6 +159,6 @@ def share_connections(
     shares = {}
     for spec in settings.models:
         sharing = beside if beside and is_local(spec) and settings.max_connections is None else workers
-        whole, rest = divmod(settings.max_connections or connection_limit(spec), sharing)
+        whole, rest = divmod(count_connections(settings, spec), sharing)
         shares[spec.name] = max(1, whole + (worker % sharing < rest))
     return shares

@@ -15,6 +15,7 @@ from ..providers.retrying import Health, make_retrying
 from ..support.witness import witness_calls
 from .cache import ResponseCache
 from .concurrency import AdaptiveLimiter, Slot
+from .limit_share import LimitShare
 from .quota import Lease, Need, QuotaClient
 
 __all__ = ["Backend", "Called", "Caller", "Calling", "Outlet"]
@@ -51,6 +52,13 @@ class Outlet(Protocol):
     @property
     def quota(self) -> QuotaClient | None:
         """What asks the run's quota; None where the run has no limits."""
+
+    def share_limit(self, model: str, first: int, most: int | None) -> LimitShare | None:
+        """Return what the run allows this process to have in flight; None where it finds that out for itself.
+
+        :param first: how many until more is known
+        :param most: how many ever; None where workers take turns
+        """
 
     def record(self, record: Record) -> None:
         """Take a record."""

@@ -1,177 +1,51 @@
-"""How many requests may be in flight to one model: as many as its server takes, found out by asking.
-
-Additive increase and multiplicative decrease after a slow start, as TCP does it (RFC 5681,
-https://www.rfc-editor.org/rfc/rfc5681), with three differences. The first overload takes as much from the limit as is
-turned away of what was in flight, for that tells what the server takes (TCP for data centers, RFC 8257, goes by the
-extent of an overload too). What was once too much is asked for again only rarely, because a rejected request costs a
-retry where a lost packet costs little (so does TCP CUBIC, RFC 9438). And servers also turn requests away at random:
-where asking for less does not help, less is not asked for.
-"""
+"""The gate in front of a model: as many calls go through at once as its server takes."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import time
 from collections import deque
-from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple
+from typing import Protocol
 
-__all__ = ["AdaptiveLimiter", "LimitChange", "Slot"]
+__all__ = ["AdaptiveLimiter", "Limit", "Slot"]
 
-_FIRST_LEAST = 8
-_FIRST_SHARE = 4
-_FIRST_STEPS = 3
-#: what is left of the limit after an overload that is not the first
-_EASED = 0.85
-#: successes that allow to ask again for what was too much, the number after more than one overload
-_EDGE_SUCCESSES = 100
-_EDGE_ROUNDS = 2
-#: the share of rejections is a mean over about so many of the latest answers
-_MEMORY = 32
-#: the share from which on the server is overloaded as a whole
-_HEAVY = 0.25
-#: so many overloads, of about so many answers, below what was too much say that asking for less does not help
-_FRUITLESS = 1.5
-_FRUITLESS_MEMORY = 60
-#: random rejections may be so many times their mean share, and so much more
-_RANDOM_TIMES = 2.0
-_RANDOM_MARGIN = 0.08
-#: nobody is sent for so long when the server is overloaded and does not say how long it wants to be left alone; each
-#: time longer until it answers
-_PAUSE_SECONDS = 0.25
-_MOST_PAUSE_SECONDS = 4.0
 _MOST_HOLD_SECONDS = 60.0
-_MOST_CHANGES = 1000
 
 
-class LimitChange(NamedTuple):
-    """The limit from a moment on (seconds since 1970), and what changed it."""
+class Limit(Protocol):
+    """How many may be in flight, which changes with what is heard of the calls."""
 
-    moment: float
-    limit: int
-    cause: str
+    @property
+    def limit(self) -> int:
+        """How many may be in flight."""
 
+    @property
+    def window(self) -> int:
+        """Counts the overloads after which the limit was lowered."""
 
-class _Search:
-    """Searches for the limit; knows nothing of waiting.
-
-    Its constants were set by simulation: servers that take 1 to 50 requests at once or turn away up to a tenth at
-    random, one to eight processes that share them.
-    """
-
-    def __init__(self, most: int, processes: int, note: Callable[[int, str], None]) -> None:
-        self._most = most
-        self._note = note
-        # all processes together begin with as many as one alone would
-        first = max(_FIRST_LEAST, most * processes // _FIRST_SHARE)
-        self.limit = min(most, math.ceil(first / processes))
-        #: counts the overloads that count: one of a call sent before the last of them is no news
-        self.window = 0
-        self._slow_start = True
-        #: at how many in flight the server was overloaded last; 0 before that
-        self._edge = 0
-        self._successes = 0
-        self._rejected = 0.0
-        self._fruitless = 0.0
+    def note_state(self, in_flight: int, waiting: int) -> None:
+        """Hear how many are in flight and how many wait."""
 
     def note_success(self, window: int, in_flight: int) -> None:
-        self._rejected -= self._rejected / _MEMORY
-        if window != self.window:
-            return
-        if self.limit < self._edge:
-            self._fruitless -= self._fruitless / _FRUITLESS_MEMORY
-        # a limit nobody reaches says nothing about the server
-        if self.limit >= self._most or in_flight < self.limit:
-            return
-        self._successes += 1
-        if self._successes >= self._count_needed():
-            if self._slow_start:
-                self._change(min(self._most, self.limit + self._first_steps()), "slow start")
-            else:
-                self._change(self.limit + 1, "increase")
-                # one overload alone was chance when what was too much is not any more
-                self._slow_start = self.window == 1 and self.limit > self._edge
+        """Hear that a call of a window was answered."""
 
-    def _first_steps(self) -> int:
-        """Until anything is known of the server every success allows three more; after that one, as in TCP."""
-        return 1 if self._edge else _FIRST_STEPS
-
-    def _count_needed(self) -> int:
-        if self._slow_start:
-            return 1
-        if self.limit + 1 == self._edge:
-            rounds = _EDGE_ROUNDS * self.limit
-            return max(_EDGE_SUCCESSES, rounds) if self.window > 1 else rounds
-        return self.limit
-
-    def note_overload(self, window: int, in_flight: int) -> bool:
-        """Return whether the server is overloaded as a whole."""
-        self._rejected += (1.0 - self._rejected) / _MEMORY
-        heavy = self._rejected >= _HEAVY
-        if heavy:
-            self._fruitless = 0.0
-        if window == self.window:
-            if self.limit < self._edge and not heavy:
-                self._fruitless += 1.0 - self._fruitless / _FRUITLESS_MEMORY
-            if self._looks_random():
-                self._slow_start = True
-            else:
-                self._decrease(in_flight)
-        elif window == 0 and self.window == 1:
-            # half is kept of what was in flight: a server that turns everybody away does not say how many it takes
-            self._change(max(self._edge // 2, self.limit - 1), "overload")
-        return heavy
-
-    def _looks_random(self) -> bool:
-        share = self._fruitless / _FRUITLESS_MEMORY
-        return self._fruitless >= _FRUITLESS and self._rejected < _RANDOM_TIMES * share + _RANDOM_MARGIN
-
-    def _decrease(self, in_flight: int) -> None:
-        # where less was in flight than allowed, the limit allowed too much by more
-        reached = min(self.limit, in_flight)
-        # at the first overload each call that is turned away takes its own place along
-        left = int(reached * _EASED) if self.window else reached - 1
-        self.window += 1
-        self._slow_start = False
-        self._edge = max(2, reached)
-        self._change(max(1, left), "overload")
-
-    def _change(self, limit: int, cause: str) -> None:
-        self._successes = 0
-        if limit != self.limit:
-            self.limit = limit
-            self._note(limit, cause)
+    def note_overload(self, window: int, in_flight: int, wait: float | None, *, held: bool) -> float:
+        """Hear that a call was turned away; return the seconds for which nobody should be sent."""
 
 
 class AdaptiveLimiter:
     """A gate in front of one model for the calls of one process; used on one event loop.
 
-    :param most: this process's share of what the run may have in flight; at least one is
-    :param processes: how many processes ask the same model
-    :param on_change: hears of every new limit and its cause
-    :param clock: seconds since 1970, for the history; waiting goes by the loop's own clock
+    :param limit: how many may be in flight
     """
 
-    def __init__(
-        self,
-        most: int,
-        *,
-        processes: int = 1,
-        on_change: Callable[[int, str], None] | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._search = _Search(max(1, most), max(1, processes), self._note)
-        self._on_change = on_change
-        self._clock = clock
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         #: those that failed before
         self._returning: deque[asyncio.Future[None]] = deque()
         self._hold: asyncio.TimerHandle | None = None
-        self._pause = _PAUSE_SECONDS
-        self._history = [LimitChange(clock(), self._search.limit, "start")]
 
     @property
     def in_flight(self) -> int:
@@ -181,12 +55,7 @@ class AdaptiveLimiter:
     @property
     def limit(self) -> int:
         """How many may be taken."""
-        return self._search.limit
-
-    @property
-    def history(self) -> list[LimitChange]:
-        """How the limit changed; whenever it gets long, every second entry is left out."""
-        return list(self._history)
+        return self._limit.limit
 
     def slot(self, *, again: bool = False) -> Slot:
         """Return a context that waits for a place, first come, first served, and gives it back.
@@ -210,24 +79,31 @@ class AdaptiveLimiter:
             self._hold.cancel()
         self._hold = loop.call_at(until, self._release)
 
+    def follow(self, hold: float) -> None:
+        """Hear that the limit is another, and of the seconds for which nobody is to be sent."""
+        self.hold(hold)
+        self.admit()
+        self._tell()
+
     def _release(self) -> None:
         self._hold = None
-        self._admit()
+        self.admit()
 
     async def enter(self, *, again: bool = False) -> tuple[int, int]:
         """Take a place, waiting for it; return what `note_success` and `note_overload` want to know of it.
 
         :param again: whether to wait before those that were never in
         """
-        if self._hold is None and self._in_flight < self._search.limit:
+        if self._hold is None and self._in_flight < self._limit.limit:
             self._in_flight += 1
         else:
             await self._wait(again=again)
-        return self._search.window, self._in_flight
+        return self._limit.window, self._in_flight
 
     async def _wait(self, *, again: bool) -> None:
         place = asyncio.get_running_loop().create_future()
         (self._returning if again else self._waiting).append(place)
+        self._tell()
         try:
             await place
         except asyncio.CancelledError:
@@ -239,10 +115,15 @@ class AdaptiveLimiter:
     def leave(self) -> None:
         """Give a place back."""
         self._in_flight -= 1
-        self._admit()
+        self.admit()
+        self._tell()
 
-    def _admit(self) -> None:
-        while self._hold is None and self._in_flight < self._search.limit:
+    def _tell(self) -> None:
+        self._limit.note_state(self._in_flight, len(self._waiting) + len(self._returning))
+
+    def admit(self) -> None:
+        """Let in who waits, while there are places."""
+        while self._hold is None and self._in_flight < self._limit.limit:
             queue = self._returning or self._waiting
             if not queue:
                 return
@@ -256,9 +137,8 @@ class AdaptiveLimiter:
 
         :param window: as `enter` returned it
         """
-        self._pause = _PAUSE_SECONDS
-        self._search.note_success(window, self._in_flight)
-        self._admit()
+        self._limit.note_success(window, self._in_flight)
+        self.admit()
 
     def note_overload(self, window: int, in_flight: int, wait: float | None) -> None:
         """Hear that a call was turned away because the server is asked too much at once.
@@ -267,21 +147,8 @@ class AdaptiveLimiter:
         :param in_flight: as `enter` returned it
         :param wait: seconds after which the server wants to be asked again
         """
-        # of a server that answers the others meanwhile, the wait is this call's own
-        if not self._search.note_overload(window, max(in_flight, self._in_flight)):
-            return
-        if wait is not None:
-            self.hold(wait)
-        elif self._hold is None:
-            self.hold(self._pause)
-            self._pause = min(2 * self._pause, _MOST_PAUSE_SECONDS)
-
-    def _note(self, limit: int, cause: str) -> None:
-        if len(self._history) >= _MOST_CHANGES:
-            del self._history[1:-1:2]
-        self._history.append(LimitChange(self._clock(), limit, cause))
-        if self._on_change is not None:
-            self._on_change(limit, cause)
+        reached = max(in_flight, self._in_flight)
+        self.hold(self._limit.note_overload(window, reached, wait, held=self._hold is not None))
 
 
 class Slot:

@@ -12,6 +12,7 @@ from ..providers.registry import is_built_in, open_provider
 from .calling import Backend, Caller, Outlet
 from .concurrency import AdaptiveLimiter
 from .context import Attached, RunContext
+from .limit_search import LimitSearch
 from .matrix import MatrixModel
 from .planning import label_models
 from .sizing import SizedPrompts
@@ -80,7 +81,7 @@ def open_matrix_models(
         backend = Backend(
             provider=_StreamingBackend(provider, list_extra(spec, shared_prefix=shared)),
             model=spec.name,
-            limiter=AdaptiveLimiter(1, processes=1),
+            limiter=AdaptiveLimiter(LimitSearch(1)),
             outlet=outlet,
             inside=spec.name in attached.inside,
             watched=not is_built_in(spec),

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,10 +27,10 @@ from ..execution.cache import open_cache
 from ..execution.context import Attached, RunContext
 from ..execution.journal import Journal
 from ..execution.ledger import Entry, Ledger, Source, make_entry, parse_line
+from ..execution.limits import RunLimits
 from ..execution.manifest import make_manifest
 from ..execution.planning import RunPlan, add_chat_probe, make_probes
 from ..execution.prices import check_budget
-from ..execution.quota import Quota, make_quota
 from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, write_json
 from ..providers.registry import import_providers, read_computed
 from ..reports.machine import encode_report
@@ -53,6 +53,8 @@ __all__ = ["Controller"]
 _MOST_EVENTS = 1000
 #: the name of a process that asks itself, as in records
 LOCAL = "main"
+#: as whose limits are noted those of all workers together
+_ALL = "all"
 
 
 class Controller:
@@ -92,7 +94,7 @@ class Controller:
         self.ledger = Ledger(plan.cases, settings.epochs)
         #: whether workers are believed
         self.inspection = Inspection(settings)
-        self.quota: Quota | None = None
+        self.limits = RunLimits(settings, self._note_common_limit)
         #: ends suites whose gates are decided; None where they are asked to the end
         self.stopper: Stopper | None = None
         self.run: Path | None = None
@@ -179,10 +181,10 @@ class Controller:
         resumed = find_resumed(root, self._settings)
         self.run = resumed or create_run(root, self._settings.run_dir)
         self._stack.enter_context(claim_run(self.run))
-        self.quota = make_quota(self._settings)
+        self.limits.open()
         if resumed:
             adopt_manifest(resumed, self._manifest)
-            for record in read_earlier(resumed, self.quota):
+            for record in read_earlier(resumed, self.limits.quota):
                 self.ledger.enter_earlier(make_entry(record))
                 self._watch_gates(record.case)
         self._journal = Journal(self.run)
@@ -219,8 +221,8 @@ class Controller:
         }
         if self._unnoted:
             session["events_not_noted"] = self._unnoted
-        if self.quota is not None:
-            session["limits"] = self.quota.snapshot()
+        if self.limits.quota is not None:
+            session["limits"] = self.limits.quota.snapshot()
         if self.hosts is not None:
             session |= {"hosts": self.hosts.describe(), "host_events": self.hosts.events, "late": self.late}
         write_json(self.run / MANIFEST, {**self._manifest, "sessions": [*self._manifest["sessions"], session]})
@@ -272,8 +274,7 @@ class Controller:
             size = self._journal.size if self._journal is not None else 0
             cases = self.inspection.void(places, reason, self.ledger, size)
         for place in places:
-            if self.quota is not None:
-                self.quota.drop(place.worker)
+            self.limits.drop(place.worker)
         self._write_manifest()
         return cases
 
@@ -317,6 +318,9 @@ class Controller:
         """Hear how many requests a worker may have in flight to a model now."""
         self._note({"at": round(moment, 3), "worker": worker, "model": model, "limit": limit, "cause": cause})
 
+    def _note_common_limit(self, model: str, limit: int, cause: str) -> None:
+        self.note_limit(_ALL, model, time.time(), limit, cause)
+
     def note_machine(self, worker: str, found: Mapping[str, Any]) -> None:
         """Hear what a worker has seen of its machine, and at its end what it has used; called in any thread."""
         known = self._machines.setdefault(worker, {"fingerprint": {}, "samples": []})
@@ -336,19 +340,13 @@ class Controller:
         """Hear that a worker has ended before its time."""
         self.lost.append((worker, reason))
         self._note({"at": round(time.time(), 3), "worker": worker, "lost": reason})
-        if self.quota is not None:
-            self.quota.drop(worker)
+        self.limits.drop(worker)
 
     def _note(self, event: dict[str, Any]) -> None:
         if len(self._events) < _MOST_EVENTS:
             self._events.append(event)
         else:
             self._unnoted += 1
-
-    def receive_quota(self, worker: str, message: tuple[Any, ...], reply: Callable[[tuple[Any, ...]], None]) -> None:
-        """Hear a worker's need for, or use of, the run's quota; called in any thread."""
-        if self.quota is not None:
-            self.quota.receive(worker, message, reply)
 
     def stop(self) -> None:
         """Begin to compute the report when nothing is missing; meanwhile xdist ends its workers."""
@@ -391,8 +389,7 @@ class Controller:
         """Close the journal; safe to call twice."""
         if self._follower is not None:
             self._follower.finish()
-        if self.quota is not None:
-            self.quota.close()
+        self.limits.close()
         with self._guard:
             journal, self._journal = self._journal, None
         if journal is not None:

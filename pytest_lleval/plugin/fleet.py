@@ -53,6 +53,7 @@ class SessionFleet:
         if self._session.settings.resume is not None:
             # workers must know what the run has already
             self._session.open()
+        self._evidence.limits.share(workers)
 
     def attach(self) -> str:
         """Wait until the models have proven themselves; return what workers must know of them."""
@@ -85,8 +86,7 @@ class SessionFleet:
 
     def is_waiting(self, worker: str) -> bool:
         """Tell whether a worker waits for the run's limits."""
-        quota = self._evidence.quota
-        return quota is not None and quota.is_waiting(worker)
+        return self._evidence.limits.is_waiting(worker)
 
     def clean(self, text: str) -> str:
         """Return a text that is safe to print."""
@@ -158,7 +158,7 @@ class SessionFleet:
         elif message[0] == "machine":
             self._evidence.note_machine(worker, accept_machine(message[1]))
         else:
-            self._evidence.receive_quota(worker, message, reply)
+            self._evidence.limits.receive(worker, message, reply)
 
     def note_lost(self, worker: str, reason: str) -> None:
         """Hear that a worker has ended before its time."""

@@ -175,6 +175,9 @@ class _NoOutlet:
     def note_limit(self, model: str, moment: float, limit: int, cause: str) -> None:
         """Do nothing."""
 
+    def share_limit(self, model: str, first: int, most: int | None) -> None:
+        """Do nothing: each process finds out for itself what a server takes."""
+
 
 _ASKING_KEY: pytest.StashKey[dict[str, _Asking]] = pytest.StashKey()
 

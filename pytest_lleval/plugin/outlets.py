@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..core.records import Record, Score
 from ..execution.acceptance import MOST_BATCH, write_line
 from ..execution.audit import encode_scores
+from ..execution.limit_share import LimitShare
 from ..execution.quota import QuotaClient
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class LocalOutlet:
 
     def bind(self, loop: asyncio.AbstractEventLoop, connections: int) -> None:  # noqa: ARG002  # kept at once
         """Hear on which loop the calls are made."""
-        if self._controller.quota is not None:
+        if self._controller.limits.quota is not None:
             self._client = QuotaClient(self._send, loop)
 
     async def admit(self) -> None:
@@ -51,6 +52,9 @@ class LocalOutlet:
     def quota(self) -> QuotaClient | None:
         """What asks the run's quota; None where the run has no limits."""
         return self._client
+
+    def share_limit(self, model: str, first: int, most: int | None) -> None:
+        """Do nothing: this process finds out for itself what a server takes."""
 
     def record(self, record: Record) -> None:
         """Journal a record."""
@@ -68,7 +72,7 @@ class LocalOutlet:
         self._controller.note_limit(self.worker, model, moment, limit, cause)
 
     def _send(self, message: tuple[Any, ...]) -> None:
-        self._controller.receive_quota(self.worker, message, self._hear)
+        self._controller.limits.receive(self.worker, message, self._hear)
 
     def _hear(self, message: tuple[Any, ...]) -> None:
         if self._client is not None:
@@ -101,6 +105,8 @@ class LineOutlet:
         #: the same of each message that was sent and not yet kept
         self._unkept: deque[int] = deque()
         self._room = asyncio.Semaphore(1)
+        #: by model name
+        self._shares: dict[str, LimitShare] = {}
 
     @property
     def is_heard(self) -> bool:
@@ -126,6 +132,15 @@ class LineOutlet:
     def quota(self) -> QuotaClient | None:
         """What asks the run's quota; None where the run has no limits."""
         return self._client
+
+    def share_limit(self, model: str, first: int, most: int | None) -> LimitShare:
+        """Return what the run allows this process to have in flight.
+
+        :param first: how many until more is known
+        :param most: how many ever; None where workers take turns
+        """
+        share = self._shares[model] = LimitShare(model, first, most, self._line.send)
+        return share
 
     def record(self, record: Record) -> None:
         """Send a record, together with those that come in the same moment."""
@@ -163,13 +178,18 @@ class LineOutlet:
         self._line.send(("limit", model, moment, limit, cause))
 
     def hear(self, message: tuple[Any, ...]) -> None:
-        """Hear the run's quota, and that the oldest records on their way were kept."""
+        """Hear the run's quota, this process's share of a limit, and that the oldest records on their way were kept."""
         if message == ("kept",):
-            if self._loop is not None:
-                with suppress(RuntimeError):  # the loop is closed already: nobody waits any more
-                    self._loop.call_soon_threadsafe(self._note_kept)
+            self._call_soon(self._note_kept)
+        elif message[0] == "share":
+            self._call_soon(self._shares[message[1]].receive, *message[2:])
         elif self._client is not None:
             self._client.receive(message)
+
+    def _call_soon(self, work: Callable[..., None], *words: Any) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed already: nobody waits any more
+                self._loop.call_soon_threadsafe(work, *words)
 
 
 def _split(lines: list[str]) -> list[list[str]]:

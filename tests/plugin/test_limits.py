@@ -60,7 +60,10 @@ def test_requests_that_fail_are_made_again_and_counted(run: Run, workers: list[s
     assert sum(len(record.get("failures", ())) for record in read_records(path)) == failed
 
 
-def test_a_server_that_takes_three_at_once_is_driven_at_about_three(run: Run, pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize(("spread", "by"), [("-n0", "main"), ("-n2", "all"), ("-n4", "all")])
+def test_a_server_that_takes_three_at_once_is_driven_at_about_three(
+    run: Run, pytester: pytest.Pytester, spread: str, by: str
+) -> None:
     turned_away = [0]
 
     def crowd(request: SeenRequest) -> Fault | None:
@@ -70,11 +73,13 @@ def test_a_server_that_takes_three_at_once_is_driven_at_about_three(run: Run, py
         return Fault(status=429)
 
     with ModelServer(answer="A", latency=0.03, faults=crowd) as server:
-        result = run("--lleval-epochs=15", "--lleval-max-connections=32", model=name_model(server))
+        result = run(spread, "--lleval-epochs=15", "--lleval-max-connections=32", model=name_model(server))
     assert result.ret == 0
     changes = [event for event in read_manifest(pytester)["sessions"][0]["events"] if "limit" in event]
     assert changes[-1]["limit"] <= 6
     assert {"overload"} <= {event["cause"] for event in changes}
+    # the workers of a run share one limit
+    assert {event["worker"] for event in changes} == {by}
     assert turned_away[0] < 60
 
 

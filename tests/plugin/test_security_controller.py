@@ -107,6 +107,8 @@ def test_c3_what_other_plugins_of_a_host_hand_over_does_not_arrive(pytester: pyt
         "line.send('nothing')",
         "line.send(('records', ''))",
         "line.send(('machine', '{\"sample\": 3}'))",
+        "line.send(('flow', 'mock/other', 0, 0, 1, False, 0, 0, False, None))",
+        "line.send(('flow', 'mock/fixed:A', 0, 0, 1, False, 10 ** 12, 0, False, None))",
     ],
 )
 def test_c4_an_event_or_message_that_no_honest_worker_sends_excludes_its_host(

@@ -15,6 +15,7 @@ from pytest_lleval.core.settings import ModelSpec, Settings
 from pytest_lleval.execution.asking import Asker, Plan
 from pytest_lleval.execution.calling import Backend, Caller
 from pytest_lleval.execution.concurrency import AdaptiveLimiter
+from pytest_lleval.execution.limit_search import LimitSearch
 from pytest_lleval.execution.looks import Looks
 from pytest_lleval.execution.quota import QuotaClient
 from pytest_lleval.scoring.scorers import exact
@@ -110,7 +111,7 @@ def make_caller(
     provider: ScriptedProvider, outlet: KeepingOutlet | None = None, *, deadline: float = 60, **changes: Any
 ) -> Caller:
     """A caller of the one model; `changes` are laid over its backend's fields."""
-    limiter = AdaptiveLimiter(changes.pop("connections", 8))
+    limiter = AdaptiveLimiter(LimitSearch(changes.pop("connections", 8)))
     outlet = outlet or KeepingOutlet()
     values: dict[str, Any] = {"provider": provider, "model": MODEL.name, "limiter": limiter, "outlet": outlet}
     return Caller(Backend(**{**values, **changes}), deadline)
