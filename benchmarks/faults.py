@@ -431,7 +431,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--latency", type=float, default=0.2, help="seconds the server takes for one answer, which one started here is told")
+    parser.add_argument("--latency", type=float, default=0.2, help="seconds the server takes for one answer")
     parser.add_argument("--kills", type=int, default=25, help="of the controller")
     parser.add_argument("--seed", type=int, default=0, help="of the points at which it is killed")
     parser.add_argument(

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ..core.encoding import dump_record
 from ..core.errors import UnknownNameError, UsageError
 from ..core.records import Disclosure, Record
 from ..core.settings import Settings, parse_arguments
+from ..execution.acceptance import write_line
 from ..execution.asking import Plan
 from ..execution.fresh import FreshRun
 from ..execution.rescored import describe_rescored
@@ -64,7 +64,7 @@ def _rescore_run(parsed: argparse.Namespace) -> int:
             again = rescorers[record.suite].rescore(record)
             tally.add(record, again)
             if target is not None:
-                target.append(dump_record(again))
+                target.append(write_line(again))
         if target is not None:
             target.finish(describe_rescored(manifest, run, plans, found))
     for line in _render(tally, run, found, settings.epochs):

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.encoding import dump_line, dump_record, encode_record
+from ..core.encoding import dump_line, encode_record
 from ..core.errors import ViolationError
 from ..core.records import Record
 from ..core.schema import find_misfit
 
-__all__ = ["MOST_BATCH", "MOST_RECORD", "accept_line", "accept_values", "write_line"]
+__all__ = ["MOST_BATCH", "MOST_RECORD", "accept_line", "accept_values", "seal_record", "write_line"]
 
 #: characters of a record's line, which are ASCII
 MOST_RECORD = 8 << 20
@@ -52,7 +52,12 @@ def accept_values(text: str) -> Any:
 
 
 def write_line(record: Record) -> str:
-    """Return the line of a record, which will be accepted: what cannot be sent is an epoch without a score.
+    """Return the line of a record, which will be accepted, as `seal_record` does."""
+    return seal_record(record)[1]
+
+
+def seal_record(record: Record) -> tuple[Mapping[str, Any], str]:
+    """Return a record as JSON values and as a line: what could not be accepted is an epoch without a score.
 
     :param record: made in this process, maybe by a provider or a scorer of somebody else's
     """
@@ -60,7 +65,7 @@ def write_line(record: Record) -> str:
     line = dump_line(raw)
     problem = _find_problem(raw, line)
     if not problem:
-        return line
+        return raw, line
     bare = replace(
         record,
         outcome="unscored",
@@ -75,7 +80,8 @@ def write_line(record: Record) -> str:
         target=(),
         earlier=(),
     )
-    return dump_record(bare)
+    raw = encode_record(bare)
+    return raw, dump_line(raw)
 
 
 def _find_problem(raw: Mapping[str, Any], line: str) -> str:

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from ..core.encoding import dump_line, encode_record
 from ..core.errors import RunDirectoryError
 from ..core.records import BackendIdentity, Case, Record
 from ..core.settings import Settings
 from ..disclosure.environment import capture_environment
-from ..execution.acceptance import accept_line
+from ..execution.acceptance import accept_line, seal_record
 from ..execution.aside import run_aside
 from ..execution.asking import Asker
 from ..execution.attaching import attach_models, start_services
@@ -229,9 +228,9 @@ class Controller:
 
     def enter_record(self, record: Record) -> None:
         """Enter a record that was made in this process."""
-        raw = encode_record(record)
+        raw, line = seal_record(record)
         with self._guard:
-            self._enter(raw, dump_line(raw), None)
+            self._enter(raw, line, None)
 
     def enter_lines(self, lines: Iterable[str], source: Source | None) -> list[str]:
         """Enter the records a worker has sent; return the cases they complete.
@@ -239,9 +238,9 @@ class Controller:
         :raises ViolationError: for what no honest worker sends
         """
         completed = []
+        accepted = [(accept_line(line), line) for line in lines]
         with self._guard:
-            for line in lines:
-                raw = accept_line(line)
+            for raw, line in accepted:
                 entry = self._enter(raw, line, source)
                 self.inspection.take(entry, raw, source)
                 if entry is not None and self.ledger.is_complete(entry.case):

@@ -12,12 +12,13 @@ from typing import Any
 from ..analysis.cells import CellTimes, count_needed
 from ..analysis.crossover import find_crossover
 from ..analysis.refining import propose_sizes
-from ..core.encoding import decode_identity, dump_record
+from ..core.encoding import decode_identity
 from ..core.records import Completion, Record
 from ..core.settings import Settings
 from ..disclosure.fingerprint import capture_fingerprint
 from ..disclosure.samples import Expected, flag_answer
 from ..disclosure.sampling import EnvironmentSampler
+from ..execution.acceptance import write_line
 from ..execution.context import Attached
 from ..execution.journal import Journal
 from ..execution.matrix import CellSeries, MatrixEngine, MatrixModel
@@ -140,7 +141,7 @@ class _Keeper:
         self._streamed: dict[str, bool] = {}
 
     def keep(self, record: Record) -> None:
-        self._journal.append(dump_record(record))
+        self._journal.append(write_line(record))
         if record.completion is not None:
             seen = record.completion.timing.first_token is not None
             self._streamed[record.model] = self._streamed.get(record.model, False) or seen

@@ -207,3 +207,25 @@ def _check_samples(dataset: Dataset, place: str) -> None:
             raise DatasetError(place, f"item {number} has the id {sample.id!r}; an id is a text that is not empty")
         if seen.setdefault(sample.id, number) != number:
             raise DatasetError(place, f"the id {sample.id!r} is used by items {seen[sample.id]} and {number}")
+        for name, fits, wanted in _FIELDS:
+            if not fits(getattr(sample, name)):
+                shown = _describe(getattr(sample, name))
+                raise DatasetError(place, f"sample {sample.id!r}: {name} must be {wanted}, not {shown}")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (tuple, list)) and all(map(_is_text, value))
+
+
+#: of a sample that somebody's own code has made, what its types say and nothing has checked
+_FIELDS = (
+    ("input", _is_text, "a text"),
+    ("target", lambda value: _is_text(value) or _are_texts(value), "a text or a tuple of texts"),
+    ("choices", _are_texts, "a tuple of texts"),
+    ("group", _is_text, "a text"),
+    ("metadata", lambda value: isinstance(value, Mapping), "a mapping"),
+)

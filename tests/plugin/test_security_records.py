@@ -244,9 +244,10 @@ def test_r9_a_record_of_a_megabyte_is_taken_and_one_of_nine_is_not(
     read_counted(pytester)
 
 
-def test_r9_an_honest_worker_says_what_it_cannot_send(pytester: pytest.Pytester, run: Run) -> None:
+@pytest.mark.parametrize("spread", ["-n0", "-n2"])
+def test_r9_an_honest_worker_says_what_it_cannot_send(pytester: pytest.Pytester, run: Run, spread: str) -> None:
     pytester.makepyfile(long='def answer(question):\n    return "A" * (5 << 20 if "green 2" in question else 1)')
-    result = run("-n2", model="callable/long:answer")
+    result = run(spread, model="callable/long:answer")
     result.stdout.fnmatch_lines(["scored   11, unscored 1 (error 1)"])
     (path,) = find_runs(pytester.path)
     assert not read_report(path)["excluded"]

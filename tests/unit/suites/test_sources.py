@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -133,10 +134,14 @@ def test_inline_samples_are_a_dataset():
         ([Sample(id="", input="1")], "item 1 has the id ''"),
         ([Sample(id=3, input="1")], "item 1 has the id 3"),  # type: ignore[arg-type]
         (["a"], "item 1 is str, not a Sample"),
+        ([Sample(id="a", input="1", group=0)], "sample 'a': group must be a text, not 0 (int)"),  # type: ignore[arg-type]
+        ([Sample(id="a", input="1", target=3)], "sample 'a': target must be a text or a tuple of texts, not 3 (int)"),  # type: ignore[arg-type]
+        ([Sample(id="a", input="1", choices=(1,))], "sample 'a': choices must be a tuple of texts"),  # type: ignore[arg-type]
+        ([Sample(id="a", input=None)], "sample 'a': input must be a text, not null (NoneType)"),  # type: ignore[arg-type]
     ],
 )
 def test_inline_samples_are_checked(samples, reason):
-    with pytest.raises(DatasetError, match=reason):
+    with pytest.raises(DatasetError, match=re.escape(reason)):
         load_dataset(choose(samples))
 
 
