@@ -22,7 +22,7 @@ from xdist.workermanage import Marker
 
 from ..core.errors import ViolationError
 from ..core.schema import is_number, is_text
-from ..support.lastline import find_last_line
+from ..support.lastline import describe_fault, find_last_line
 from .private import count_waiting, lose_worker, mark_down
 from .reportchecks import check_location, clean_values, read_report
 from .wire import explain_closed
@@ -119,7 +119,7 @@ class _Listener:
         except ViolationError as error:
             self._rules.refuse(self._node, str(error))
         except Exception as error:  # noqa: BLE001  # what nobody thought of is no reason to believe it
-            self._rules.refuse(self._node, f"an event that cannot be read ({type(error).__name__})")
+            self._rules.refuse(self._node, f"an event that cannot be read ({describe_fault(error)})")
 
     def _wait_for_room(self) -> None:
         """Let a worker that sends more than the main thread can hear wait: its connection is read no further."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pytest
 
 from ..core.errors import ViolationError
+from ..support.lastline import describe_fault
 from .auditing import AuditedScheduling, Audits
 from .audits import Place, find_place
 from .events import EventRules, guard_events, is_far, is_far_spec
@@ -149,7 +150,7 @@ class Guard:
             except Exception as error:
                 if not is_far(node):
                     raise
-                self.refuse(node, f"a message that cannot be used ({type(error).__name__})")
+                self.refuse(node, f"a message that cannot be used ({describe_fault(error)})")
 
         return hear
 

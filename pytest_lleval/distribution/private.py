@@ -1,4 +1,7 @@
-"""What is used of pytest-xdist's and execnet's private parts, all of it, beside the worker's queue (`queue.py`).
+"""What is used of pytest-xdist's and execnet's private parts.
+
+Three files have their own beside it: the worker's queue (`queue.py`), what stands between a worker's controller and
+xdist (`events.py`), and what reads execnet's frames (`wire.py`).
 
 ``tests/plugin/test_xdist_names.py`` fails first when a release renames any of it.
 """

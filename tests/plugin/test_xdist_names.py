@@ -5,7 +5,7 @@ import re
 
 import execnet
 from execnet import gateway_base, gateway_io
-from xdist import dsession, remote, report, workermanage
+from xdist import dsession, plugin, remote, report, workermanage
 
 from pytest_lleval.distribution.events import _Listener
 
@@ -33,6 +33,19 @@ def test_the_session_takes_the_events_we_give_it() -> None:
     }.items():
         found = inspect.signature(getattr(dsession.DSession, f"worker_{event}"))
         assert list(found.parameters) == ["self", *arguments]
+
+
+def test_the_session_can_be_found_and_asked_whether_it_stops() -> None:
+    source = inspect.getsource(dsession.DSession)
+    for name in ("self.shouldstop", "self._session", "def pytest_sessionstart"):
+        assert name in source
+    assert 'register(session, "dsession")' in inspect.getsource(plugin)
+
+
+def test_connections_and_channels_have_their_names() -> None:
+    assert "self._io" in inspect.getsource(gateway_base.BaseGateway.__init__)
+    assert hasattr(gateway_base.Channel, "_getremoteerror")
+    assert hasattr(gateway_base, "loads_internal")
 
 
 def test_differences_of_collections_are_described() -> None:

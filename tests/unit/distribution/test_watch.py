@@ -66,3 +66,15 @@ def test_a_worker_whose_end_is_known_is_watched_no_longer(process: subprocess.Po
     lost.wait(1.5)
     watch.close()
     assert not lost.said
+
+
+def test_a_worker_on_a_host_that_never_beats_is_given_up_after_its_allowance() -> None:
+    lost: list[str] = []
+    watch = WorkerWatch(lambda node, reason: lost.append(reason), silence=0.5)
+    watch.begin_far("gw0", allowance=1.0)
+    began = time.monotonic()
+    while not lost and time.monotonic() - began < 10:
+        time.sleep(0.05)
+    watch.close()
+    assert len(lost) == 1
+    assert time.monotonic() - began >= 1.5
