@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +69,19 @@ def _is_server(pid: int) -> bool:
     return False
 
 
-def open_rig(folder: Path, count: int) -> Rig:
-    """Start hosts; skips where that cannot be done here.
+@contextmanager
+def open_rig(count: int) -> Iterator[Rig]:
+    """Start hosts, and end them; skips where that cannot be done here."""
+    # sockets of ssh have short names
+    with tempfile.TemporaryDirectory(prefix="rig-") as folder:
+        rig = _start_rig(Path(folder) / "r", count)
+        try:
+            yield rig
+        finally:
+            rig.run("down")
 
-    :param folder: for their files; its path must not be long
-    """
+
+def _start_rig(folder: Path, count: int) -> Rig:
     data = os.environ.get("LLEVAL_DATA_DIR")
     tool = Path(data).parent / "tools" / "ssh-hosts" if data else None
     if tool is None or not tool.is_file():

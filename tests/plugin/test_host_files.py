@@ -4,7 +4,6 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,10 +27,8 @@ letters = Suite(
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
     """A host, or a skip."""
-    with tempfile.TemporaryDirectory(prefix="rig-") as folder:
-        found = open_rig(Path(folder) / "r", 1)
+    with open_rig(1) as found:
         yield found
-        found.run("down")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -45,11 +44,8 @@ latency_ms = {latency}
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
     """Three hosts, or a skip."""
-    # sockets of ssh have short names
-    with tempfile.TemporaryDirectory(prefix="rig-") as folder:
-        found = open_rig(Path(folder) / "r", 3)
+    with open_rig(3) as found:
         yield found
-        found.run("down")
 
 
 @pytest.fixture
@@ -254,16 +250,22 @@ def is_worker(pid: int) -> bool:
     return False
 
 
-def test_the_last_host_ends_the_run_with_everything_kept_and_it_goes_on_later(rig: Rig, project: Path) -> None:
+def lose_host2(rig: Rig, project: Path, *words: str) -> tuple[int, str]:
+    """Run a session that loses a host in its midst; return its exit status and what it printed."""
     (project / "letters.py").write_text(SUITE.replace("ROWS", "60"))
-    rig.write_file(project / "hosts.toml", workers=2, hosts=("host2",))
-    words = ("--lleval-max-connections=4", "--lleval-host-timeout=4", "--lleval-hosts=hosts.toml")
-    session = start(project, "--lleval-suite=letters.py", "--lleval-model=slow", *words)
+    shared = ("--lleval-max-connections=4", "--lleval-hosts=hosts.toml")
+    session = start(project, "--lleval-suite=letters.py", "--lleval-model=slow", *shared, *words)
     await_lines(project, 40)
     rig.run("kill", "host2")
     said, _ = session.communicate(timeout=60)
     rig.run("start", "host2")
-    assert session.returncode == 1, said
+    return session.returncode, said
+
+
+def test_the_last_host_ends_the_run_with_everything_kept_and_it_goes_on_later(rig: Rig, project: Path) -> None:
+    rig.write_file(project / "hosts.toml", workers=2, hosts=("host2",))
+    status, said = lose_host2(rig, project, "--lleval-host-timeout=4")
+    assert status == 1, said
     assert "no worker is left: host 'host2' does not answer; go on with --lleval-resume" in said
     kept = len(read_scores(project))
     assert 40 <= kept < 180
@@ -273,15 +275,9 @@ def test_the_last_host_ends_the_run_with_everything_kept_and_it_goes_on_later(ri
 
 
 def test_a_session_that_requires_its_hosts_ends_when_one_is_lost(rig: Rig, project: Path) -> None:
-    (project / "letters.py").write_text(SUITE.replace("ROWS", "60"))
     rig.write_file(project / "hosts.toml", hosts=("host1", "host2"))
-    words = ("--lleval-max-connections=4", "--lleval-require-hosts", "--lleval-hosts=hosts.toml")
-    session = start(project, "--lleval-suite=letters.py", "--lleval-model=slow", *words)
-    await_lines(project, 40)
-    rig.run("kill", "host2")
-    said, _ = session.communicate(timeout=60)
-    rig.run("start", "host2")
-    assert session.returncode == 1, said
+    status, said = lose_host2(rig, project, "--lleval-require-hosts")
+    assert status == 1, said
     assert "--lleval-require-hosts: host 'host2' does not answer" in said
 
 

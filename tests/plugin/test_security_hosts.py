@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,10 +38,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
     """Two hosts, or a skip."""
-    with tempfile.TemporaryDirectory(prefix="rig-") as folder:
-        found = open_rig(Path(folder) / "r", 2)
+    with open_rig(2) as found:
         yield found
-        found.run("down")
 
 
 ASKING = ("--lleval-suite=letters.py", "--lleval-model=mock/fixed:A", "--lleval-max-connections=3")

@@ -4,7 +4,6 @@ import importlib.metadata
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,10 +44,8 @@ def plan() -> Iterator[Plan]:
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
     """Two hosts, or a skip."""
-    with tempfile.TemporaryDirectory(prefix="rig-") as folder:
-        found = open_rig(Path(folder) / "r", 2)
+    with open_rig(2) as found:
         yield found
-        found.run("down")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Probes of real hosts: keys that do not fit, cut networks, missing servers."""
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +19,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="hosts on one ma
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
     """Two hosts, or a skip."""
-    with tempfile.TemporaryDirectory(prefix="rig-") as folder:
-        found = open_rig(Path(folder) / "r", 2)
+    with open_rig(2) as found:
         yield found
-        found.run("down")
 
 
 def make_host(rig: Rig, name: str, *words: str, python: str = sys.executable) -> Host:

@@ -4,7 +4,6 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +25,8 @@ OURS = {MARKER, CONFIG}
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
     """A host, or a skip."""
-    with tempfile.TemporaryDirectory(prefix="rig-") as folder:
-        found = open_rig(Path(folder) / "r", 1)
+    with open_rig(1) as found:
         yield found
-        found.run("down")
 
 
 @pytest.fixture
