@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core.encoding import encode_disclosure
 from ..core.records import OTHERS, Disclosure
+from ..core.settings import OF_ONE_SESSION, Settings
 from ..providers.canary import is_proof
 from .mergeable import RunPart
 from .merging import Content, JournalMerger
@@ -18,7 +19,7 @@ __all__ = ["describe_merged"]
 #: settings by which numbers are judged; where runs differ in them, those of the first one count
 _RULES = ("gates", "comparisons", "baseline", "unscored_allowed", "strict", "acknowledged")
 #: what a session was told that is about nothing but this session
-_OWN = {"shard": None, "run_dir": None, "resume": None, "save_baseline": None}
+_OWN = {name: getattr(Settings(), name) for name in ("shard", "save_baseline", *OF_ONE_SESSION)}
 
 
 def describe_merged(

@@ -205,6 +205,16 @@ def test_the_projects_suites_are_asked_when_somebody_says_so(project, session, w
     result.stderr.fnmatch_lines([f"ERROR: {NOT_THERE}: no answer from http://gateway.invalid/v1*"])
 
 
+@pytest.mark.parametrize("form", ["{}.py::test_plain", "--pyargs {}::test_plain"])
+def test_naming_an_ordinary_test_asks_no_suite_of_a_paid_model(project, session, monkeypatch, form):
+    project.makeini(f"[pytest]\nlleval_suite = letters.py\nlleval_model = {NOT_THERE}")
+    project.makepyfile(test_mine="def test_plain():\n    pass")
+    monkeypatch.syspath_prepend(project.path)
+    result = session(*form.format("test_mine").split())
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["lleval: the project's suites were not asked: *"])
+
+
 def test_a_free_model_is_asked_for_itself(project, session):
     project.makeini(f"[pytest]\nlleval_suite = letters.py\nlleval_model =\n  {NOT_THERE}\n  mock/fixed:A")
     result = session()
