@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core.errors import ViolationError
-from ..core.schema import Table, is_count, is_flag, is_json, is_number, optional
+from ..core.schema import Table, is_count, is_flag, is_number, is_table, optional
 from ..execution.acceptance import accept_values
 from .lines import Message
 
@@ -73,8 +73,8 @@ def accept_message(message: object) -> Message:
 _FOUND = Table(
     {},
     {
-        "fingerprint": lambda value: type(value) is dict and is_json(value),
-        "sample": lambda value: type(value) is dict and is_number(value.get("at")) and is_json(value),
+        "fingerprint": is_table,
+        "sample": lambda value: type(value) is dict and is_number(value.get("at")) and is_table(value),
         "cpu": is_number,
         "reseeded": lambda value: type(value) is dict and all(map(is_count, value.values())),
     },

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from ..core.errors import ViolationError
 from ..core.records import BackendKind, Severity
-from ..core.schema import Table, is_count, is_json, is_number, is_text, optional
+from ..core.schema import Table, is_count, is_json, is_number, is_share, is_table, is_text, lists, one_of, optional
 from ..distribution.intake import check_machine
 from ..execution.acceptance import MOST_RECORD, accept_line, accept_values
 from .casereports import LINE, NEWS, VALUE
@@ -19,48 +19,35 @@ __all__ = ["CARRIED", "check_carried"]
 CARRIED = frozenset({LINE, NEWS, VALUE, SUITE_VALUE})
 
 
-def _is_table(value: object) -> bool:
-    return type(value) is dict and is_json(value)
-
-
-def _is_texts(value: object) -> bool:
-    return type(value) is list and all(map(is_text, value))
-
-
 _DISCLOSURE = Table(
     {
         "factor": is_text,
-        "severity": lambda value: value in get_args(Severity),
+        "severity": one_of(get_args(Severity)),
         "message": is_text,
-        "evidence": _is_table,
+        "evidence": is_table,
     }
 )
-
-
-def _is_disclosures(value: object) -> bool:
-    return type(value) is list and all(map(_DISCLOSURE, value))
-
-
+_disclosures = lists(_DISCLOSURE)
 _SUITE = Table(
     {
         **dict.fromkeys(("name", "kind", "version", "dataset", "edition", "origin", "digest"), is_text),
         **dict.fromkeys(("samples", "selected", "collected"), is_count),
-        "parameters": _is_table,
-        "metrics": _is_texts,
-        "gates": lambda value: type(value) is list and all(map(_is_table, value)),
+        "parameters": is_table,
+        "metrics": lists(is_text),
+        "gates": lists(is_table),
         "tags": is_json,
-        "disclosures": _is_disclosures,
+        "disclosures": _disclosures,
     }
 )
 _IDENTITY = Table(
     {
         **dict.fromkeys(("spec", "provider", "requested_model", "served_model"), is_text),
-        "kind": lambda value: value in get_args(BackendKind),
+        "kind": one_of(get_args(BackendKind)),
         **dict.fromkeys(("url", "fingerprint", "server"), optional(is_text)),
         "context_tokens": optional(is_number),
-        "details": _is_table,
-        "evidence": _is_table,
-        "disclosures": _is_disclosures,
+        "details": is_table,
+        "evidence": is_table,
+        "disclosures": _disclosures,
     }
 )
 
@@ -75,7 +62,7 @@ def check_carried(worker: str, node_id: str, carried: Mapping[str, Any]) -> None
     """
     for name in (VALUE, SUITE_VALUE):
         value = carried.get(name)
-        if value is not None and not (is_number(value) and 0 <= value <= 1):
+        if value is not None and not is_share(value):
             raise ViolationError(f"a value {value!r:.40} of {node_id!r:.200}, which is not in 0..1")
     if LINE in carried:
         _check_record(worker, node_id, carried[LINE])
