@@ -46,6 +46,16 @@ def test_what_was_selected_and_not_reported_or_not_recorded_is_missing() -> None
     assert ledger.find_missing() == [IDS[0], IDS[2]]
 
 
+def test_what_a_worker_says_was_skipped_is_missing_once_it_is_not_believed() -> None:
+    ledger = make_ledger()
+    ledger.excuse(IDS[3], "gw0")
+    assert IDS[3] not in ledger.find_missing()
+    assert IDS[3] in ledger.void("gw0")
+    assert IDS[3] in ledger.find_missing()
+    ledger.excuse(IDS[3], "gw0")
+    assert IDS[3] in ledger.find_missing()
+
+
 def test_a_session_that_collected_nothing_misses_everything() -> None:
     assert Ledger(CASES, 1).find_missing() == IDS
 
