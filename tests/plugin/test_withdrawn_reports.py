@@ -72,7 +72,7 @@ def test_a_run_that_goes_on_has_spent_what_excluded_workers_have(pytester: pytes
     assert run("--lleval-max-tokens-total=100000").ret == 0
     (path,) = find_runs(pytester.path)
     spent = read_session(path)["limits"]
-    assert run(f"--lleval-resume={path}").ret == 0
+    assert run(f"--lleval-resume={path}", suite="", model=None).ret == 0
     again = read_session(path)["limits"]
     assert again["granted"] == 0
     assert [again[name] for name in ("input_tokens", "output_tokens")] == [
