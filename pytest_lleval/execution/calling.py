@@ -16,7 +16,7 @@ from ..support.witness import witness_calls
 from .cache import ResponseCache
 from .concurrency import AdaptiveLimiter, Slot
 from .limit_share import LimitShare
-from .quota import Lease, Need, QuotaClient
+from .quota import Lease, Need, QuotaClient, is_charged
 
 __all__ = ["Backend", "Called", "Caller", "Calling", "Outlet"]
 
@@ -381,7 +381,7 @@ def _note_claim(completion: Completion, seconds: float) -> Completion:
 
 def _settle_failed(lease: Lease, error: CallError) -> None:
     """A server that answers by an error does not charge for it; what a broken answer has cost nobody knows."""
-    if error.status is not None and error.status >= 400:
-        lease.give_back()
-    else:
+    if is_charged(error.status):
         lease.settle(None)
+    else:
+        lease.give_back()

@@ -25,7 +25,7 @@ from .budgets import Budget, Experience, Need
 from .pacing import LEAST_WAIT, Alarm, Pace
 from .prices import Price, find_price
 
-__all__ = ["Lease", "Message", "Need", "Quota", "QuotaClient", "make_quota"]
+__all__ = ["Lease", "Message", "Need", "Quota", "QuotaClient", "is_charged", "make_quota"]
 
 Message = tuple[Any, ...]
 #: calls of one process that may wait: more than any can have in flight
@@ -150,10 +150,17 @@ class Quota:
             answers = self._advance()
         self._answer(answers)
 
-    def charge(self, model: str, usage: Usage) -> None:
-        """Count what an earlier session of the run has spent."""
+    def charge(self, need: Need, usage: Usage) -> None:
+        """Count a call of an earlier session of the run.
+
+        :param need: what it was about to take
+        :param usage: as the server reported it; where it reported nothing, what would be reserved counts
+        """
         with self._lock:
-            self._count(model, usage)
+            known = self._know(need.model)
+            most = known.reserve(need)
+            known.learn(need, usage)
+            self._count(need.model, _fill(usage, most))
 
     def drop(self, owner: str) -> None:
         """Forget a process that has ended: nobody waits there, and what it had reserved counts as spent."""
@@ -257,14 +264,7 @@ class Quota:
         for budget, amount in zip(self._budgets, reservation.amounts, strict=True):
             budget.open = budget.open - amount if self._open else 0.0
         self._know(need.model).learn(need, usage)
-        self._count(
-            need.model,
-            Usage(
-                input_tokens=most.input_tokens if usage.input_tokens is None else usage.input_tokens,
-                output_tokens=most.output_tokens if usage.output_tokens is None else usage.output_tokens,
-                cached_tokens=usage.cached_tokens,
-            ),
-        )
+        self._count(need.model, _fill(usage, most))
 
     def _count(self, model: str, usage: Usage) -> None:
         self._counts["input_tokens"] += usage.input_tokens or 0
@@ -278,6 +278,23 @@ class Quota:
         if known is None:
             known = self._experience[model] = Experience()
         return known
+
+
+def is_charged(status: int | None) -> bool:
+    """Tell whether a call that failed may have cost something: a server that answers by an error does not charge.
+
+    :param status: of the answer; None where there was none, or it was broken
+    """
+    return status is None or status < 400
+
+
+def _fill(usage: Usage, most: Usage) -> Usage:
+    """Return what a call took, by what it was expected to take at most where nothing was reported."""
+    return Usage(
+        input_tokens=most.input_tokens if usage.input_tokens is None else usage.input_tokens,
+        output_tokens=most.output_tokens if usage.output_tokens is None else usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+    )
 
 
 def make_quota(settings: Settings) -> Quota | None:

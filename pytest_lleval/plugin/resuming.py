@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
-from ..core.records import Record
+from ..core.records import Exchange, Record, Usage
 from ..core.settings import Settings
 from ..core.shards import Shard
 from ..execution.audit import AUDIT_JOURNAL
 from ..execution.journal import JournalReader, read_journal
 from ..execution.manifest import compare_experiments, refuse_tests
 from ..execution.merging import REPEATED_JOURNAL
-from ..execution.quota import Quota
+from ..execution.quota import Need, Quota, is_charged
 from ..execution.rundir import find_run, read_manifest
 
 __all__ = ["adopt_manifest", "find_resumed", "read_earlier"]
@@ -62,15 +62,27 @@ def read_earlier(run: Path, quota: Quota | None) -> Iterator[Record]:
 
     That includes audits, answers that are void, and what runs that were put together were both asked.
     """
-    for record, counts in JournalReader(run, outline=True).read_all():
+    # what was asked says what a call may have cost whose server reported nothing
+    outline = quota is None
+    for record, counts in JournalReader(run, outline=outline).read_all():
         _charge(record, quota)
         if counts and record.outcome == "scored":
             yield record
-    for name in (AUDIT_JOURNAL, REPEATED_JOURNAL):
-        for record in read_journal(run, outline=True, name=name):
+    for name in (AUDIT_JOURNAL, REPEATED_JOURNAL) if quota is not None else ():
+        for record in read_journal(run, name=name):
             _charge(record, quota)
 
 
 def _charge(record: Record, quota: Quota | None) -> None:
-    if quota is not None and record.completion and not record.completion.cached:
-        quota.charge(record.model, record.completion.usage)
+    if quota is None:
+        return
+    last = Exchange(request=record.request, started=0.0, completion=record.completion, failures=record.failures)
+    for exchange in (*record.earlier, last):
+        if exchange.request is None:
+            continue
+        need = Need.estimate(record.model, exchange.request)
+        for failure in exchange.failures:
+            if is_charged(failure.status):
+                quota.charge(need, Usage())
+        if exchange.completion is not None and not exchange.completion.cached:
+            quota.charge(need, exchange.completion.usage)

@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from rundirs import find_runs
+from rundirs import find_runs, read_records
 
 from .attacks import read_session, write_attack
 from .conftest import Run as Start
@@ -71,10 +71,10 @@ def test_a_run_that_goes_on_has_spent_what_excluded_workers_have(pytester: pytes
     write_attack(pytester, lie=FAILING)
     assert run("--lleval-max-tokens-total=100000").ret == 0
     (path,) = find_runs(pytester.path)
-    spent = read_session(path)["limits"]
     assert run(f"--lleval-resume={path}", suite="", model=None).ret == 0
-    again = read_session(path)["limits"]
-    assert again["granted"] == 0
-    assert [again[name] for name in ("input_tokens", "output_tokens")] == [
-        spent[name] for name in ("input_tokens", "output_tokens")
-    ]
+    limits = read_session(path)["limits"]
+    assert limits["granted"] == 0
+    # void answers have cost what others cost; a mock says of none what it took
+    answers = read_records(path)
+    assert len(answers) > 12
+    assert limits["output_tokens"] == len(answers) * 1024

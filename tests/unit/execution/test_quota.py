@@ -440,9 +440,16 @@ def test_an_owner_that_cannot_be_answered_is_dropped_and_the_others_go_on() -> N
 
 def test_what_earlier_sessions_spent_counts() -> None:
     quota, answers = make_budgeted(max_tokens_total=100), Answers()
-    quota.charge(MODEL, used(50, 40))
+    quota.charge(need(50, 50), used(50, 40))
     quota.request("gw0", 1, need(10, 10), answers)
     assert answers.refused == [1]
+
+
+def test_what_an_earlier_call_has_cost_whose_server_reported_nothing_is_what_would_be_set_aside() -> None:
+    quota = make_budgeted(max_tokens_total=100)
+    quota.charge(need(30, 20), Usage())
+    snapshot = quota.snapshot()
+    assert (snapshot["input_tokens"], snapshot["output_tokens"]) == (30, 20)
 
 
 def test_a_closed_quota_answers_nobody_and_counts_what_was_open() -> None:
