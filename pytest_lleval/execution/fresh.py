@@ -28,6 +28,8 @@ class FreshRun(AbstractContextManager["FreshRun"]):
         self.folder = folder
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{place}: {str(folder)!r} is there already and not empty; name a new directory")
+        #: somebody else's stays, whatever becomes of the run
+        self._is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -60,5 +62,6 @@ class FreshRun(AbstractContextManager["FreshRun"]):
             # half a journal is no evidence of anything
             for name in self._journals:
                 (self.folder / name).unlink(missing_ok=True)
-            with suppress(OSError):
-                self.folder.rmdir()
+            if self._is_new:
+                with suppress(OSError):
+                    self.folder.rmdir()

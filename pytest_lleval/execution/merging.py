@@ -85,12 +85,12 @@ class JournalMerger:
         records = 0
         reader = JournalReader(origin.run)
         for position, line in reader.read_lines():
-            raw = _read_line(line, origin)
+            raw = _read_line(line, origin, JOURNAL)
             if not reader.is_void(raw["worker"], position):
                 records += 1
                 self._enter(raw, _label_line(raw, line, origin.label))
         for _, line in JournalReader(origin.run, name=REPEATED_JOURNAL).read_lines():
-            raw = _read_line(line, origin)
+            raw = _read_line(line, origin, REPEATED_JOURNAL)
             self._enter(raw, _label_line(raw, line, origin.label), repeated=True)
         for _, line in JournalReader(origin.run, name=AUDIT_JOURNAL).read_lines():
             raw = _parse_line(line, origin.run / AUDIT_JOURNAL)
@@ -137,18 +137,20 @@ class JournalMerger:
             self._target.append(line, AUDIT_JOURNAL)
 
 
-def _read_line(line: str, origin: Origin) -> dict[str, Any]:
+def _read_line(line: str, origin: Origin, name: str) -> dict[str, Any]:
     """Read a record, which must be one of the run.
 
+    :param name: of the journal it stands in
     :raises RunDirectoryError: when it is none
     """
-    raw = _parse_line(line, origin.run / JOURNAL)
+    file = origin.run / name
+    raw = _parse_line(line, file)
     if misfit := find_misfit(raw):
-        raise RunDirectoryError(f"{origin.run / JOURNAL}: holds what is no record, by its {misfit!r}: {line[:80]!r}")
+        raise RunDirectoryError(f"{file}: holds what is no record, by its {misfit!r}: {line[:80]!r}")
     for key, known in (("suite", origin.suites), ("model", origin.models)):
         if raw[key] not in known:
             raise RunDirectoryError(
-                f"{origin.run / JOURNAL}: holds a record of the {key} {raw[key]!r}, which its manifest does not name"
+                f"{file}: holds a record of the {key} {raw[key]!r}, which its manifest does not name"
             )
     return raw
 

@@ -96,6 +96,21 @@ def test_a_broken_chain_is_refused_and_nothing_is_left_behind(tmp_path: Path) ->
     with pytest.raises(RunDirectoryError, match=r"2.samples\.jsonl:1: the chain of digests breaks here"):
         merge(tmp_path / "m", one, two)
     assert not (tmp_path / "m").exists()
+    # a directory that was there stays
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(RunDirectoryError):
+        merge(tmp_path / "mine", one, two)
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [JOURNAL, REPEATED_JOURNAL])
+def test_the_journal_that_holds_what_is_no_record_is_named(tmp_path: Path, name: str) -> None:
+    run = write_shard(tmp_path / "1", "q0")
+    (run / name).unlink(missing_ok=True)
+    with Journal(run, name) as journal:
+        journal.append('{"worker":"gw0"}')
+    with pytest.raises(RunDirectoryError, match=f"1.{name}: holds what is no record"):
+        merge(tmp_path / "m", run)
 
 
 @pytest.mark.parametrize(
