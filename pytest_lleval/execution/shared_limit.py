@@ -121,7 +121,8 @@ class SharedLimit:
             if owner in self._dropped:
                 return
             worker = self._workers.get(owner) or self._join(owner, send)
-            worker.in_flight, worker.waits = flow.in_flight, flow.waits
+            # whoever says more takes nothing away from others by that
+            worker.in_flight, worker.waits = min(flow.in_flight, self._each), flow.waits
             if flow.serial >= worker.serial:
                 worker.kept = 0
             if flow.overloaded:

@@ -227,6 +227,15 @@ def test_what_no_honest_worker_tells_is_refused() -> None:
         limits.receive("gw0", ("flow", MODEL, *Flow(0, 0, 1, False, 3, 4)), print)
 
 
+def test_who_says_that_all_is_in_flight_at_its_place_takes_no_more_than_its_part() -> None:
+    limits = SharedLimits({MODEL: 64}, 2, lambda model, limit, cause: None)
+    told: list[tuple[object, ...]] = []
+    limits.receive("gw0", ("flow", MODEL, *Flow(0, 0, 10**12, True)), print)
+    for _ in range(20):
+        limits.receive("gw1", ("flow", MODEL, *Flow(10**6, 0, 8, True, 8, 8)), told.append)
+    assert told[-1][3] == 32
+
+
 def test_who_has_ended_is_told_nothing_any_more() -> None:
     limits = SharedLimits({MODEL: 64}, 2, lambda model, limit, cause: None)
     told: list[object] = []
