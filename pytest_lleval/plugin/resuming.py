@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
-from ..core.records import Exchange, Record, Usage
+from ..core.records import Completion, FailedAttempt, Record, Request, Usage
 from ..core.settings import Settings
 from ..core.shards import Shard
 from ..execution.audit import AUDIT_JOURNAL
@@ -76,13 +76,18 @@ def read_earlier(run: Path, quota: Quota | None) -> Iterator[Record]:
 def _charge(record: Record, quota: Quota | None) -> None:
     if quota is None:
         return
-    last = Exchange(request=record.request, started=0.0, completion=record.completion, failures=record.failures)
-    for exchange in (*record.earlier, last):
-        if exchange.request is None:
-            continue
-        need = Need.estimate(record.model, exchange.request)
-        for failure in exchange.failures:
-            if is_charged(failure.status):
-                quota.charge(need, Usage())
-        if exchange.completion is not None and not exchange.completion.cached:
-            quota.charge(need, exchange.completion.usage)
+    for exchange in record.earlier:
+        _charge_call(quota, record.model, exchange.request, exchange.completion, exchange.failures)
+    if record.request is not None:
+        _charge_call(quota, record.model, record.request, record.completion, record.failures)
+
+
+def _charge_call(
+    quota: Quota, model: str, request: Request, completion: Completion | None, failures: Sequence[FailedAttempt]
+) -> None:
+    need = Need.estimate(model, request)
+    for failure in failures:
+        if is_charged(failure.status):
+            quota.charge(need, Usage())
+    if completion is not None and not completion.cached:
+        quota.charge(need, completion.usage)
