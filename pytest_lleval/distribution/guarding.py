@@ -79,6 +79,8 @@ class Guard:
     def __init__(self, fleet: GuardedFleet) -> None:
         self._fleet = fleet
         self._exclusions: Exclusions | None = None
+        #: whether this session's scheduler is ours, which takes from excluded workers what they hold
+        self._schedules = False
         self._scheduler: AuditedScheduling | None = None
         self._restore: Callable[[], None] | None = None
         self._stalls: StallWatch | None = None
@@ -87,8 +89,12 @@ class Guard:
             refuse=self.refuse, clean=fleet.clean, check=fleet.check_carried, carried=fleet.carried
         )
 
-    def begin(self, config: pytest.Config, specs: Sequence[Any]) -> None:
-        """Before any worker starts."""
+    def begin(self, config: pytest.Config, specs: Sequence[Any], *, schedules: bool) -> None:
+        """Before any worker starts.
+
+        :param schedules: whether the scheduler will be ours
+        """
+        self._schedules = schedules
         self._exclusions = Exclusions(config, self._fleet)
         if any(map(is_far_spec, specs)):
             self._restore = guard_wire(self._fleet.clean)
@@ -172,7 +178,8 @@ class Guard:
         place = find_place(node)
         where = f" on host {place.machine}" if place.machine else ""
         reason = f"worker {place.worker}{where} has sent {text}"
-        if self._exclusions is not None and self._scheduler is not None:
+        if self._exclusions is not None and self._schedules:
+            # where the scheduler is not there yet, it hears of this first
             self._exclusions.convict(place.worker, reason)
             return
         self._fleet.note_violation(reason)

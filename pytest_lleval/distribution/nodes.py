@@ -87,7 +87,7 @@ class NodeHooks:
     def pytest_xdist_setupnodes(self, config: pytest.Config, specs: Sequence[Any]) -> None:
         """Before any worker starts."""
         self._workers = len(specs)
-        self._guard.begin(config, specs)
+        self._guard.begin(config, specs, schedules=not names_scheduler(config))
         self._fleet.prepare(len(specs))
 
     @pytest.hookimpl
