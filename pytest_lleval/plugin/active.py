@@ -24,11 +24,9 @@ class ActiveHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionstart(self) -> Generator[None]:
-        """Attach below pytest's header and before anything is collected."""
+        """Begin to attach below pytest's header; models prove themselves while items are collected."""
         yield
         self._run.start()
-        if not self._run.has_workers:
-            self._run.open()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -43,7 +41,9 @@ class ActiveHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Remember what will run, and let the controller of a worker know."""
+        """Wait for the models, remember what will run, and let the controller of a worker know."""
+        if not self._run.has_workers:
+            self._run.open()
         put_last(session.items)
         self._run.select(item.nodeid for item in session.items)
         if self._run.matrix is not None:
