@@ -1,5 +1,6 @@
 """Sessions of the plugin, as a user starts them."""
 
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,12 @@ letters = Suite(
 """
 
 Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture(autouse=True)
+def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a file anew that a test writes twice: compiled modules tell one second's editions of one size not apart."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
 @pytest.fixture(params=["plain", "-n0", "-n2"])
