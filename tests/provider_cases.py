@@ -34,6 +34,18 @@ def run_with(provider, *requests):
     return asyncio.run(run())
 
 
+def stream_with(provider, *requests, extra=None):
+    """Have the requests answered in pieces, one after the other, and return the completions."""
+
+    async def run():
+        try:
+            return [await provider.stream(request, extra or {}) for request in requests]
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(run())
+
+
 def attach_with(provider, *probes):
     async def run():
         try:

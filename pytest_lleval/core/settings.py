@@ -179,7 +179,7 @@ class Settings:
     @classmethod
     def decode(cls, raw: Mapping[str, object]) -> Settings:
         """Rebuild settings from `encode`'s values, possibly after a trip through JSON."""
-        values = dict(raw)
+        values: dict[str, Any] = dict(raw)
         values["suites"] = tuple(_strings(values["suites"]))
         values["sample_ids"] = tuple(_strings(values["sample_ids"]))
         values["models"] = tuple(ModelSpec(**model) for model in _mappings(values["models"]))
@@ -194,7 +194,7 @@ class Settings:
         values["unscored_allowed"] = Allowance(**allowed) if isinstance(allowed, dict) else Allowance()
         matrix = values.get("matrix")
         values["matrix"] = MatrixSettings.decode(matrix) if isinstance(matrix, dict) else None
-        return cls(**values)  # type: ignore[arg-type]  # the values were written by encode()
+        return cls(**values)
 
 
 def _strings(value: object) -> Iterable[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.records import Disclosure
+from ..core.records import Disclosure, Severity
 from .sessions import label_sessions, list_workers
 
 __all__ = ["AuditFindings", "Excluded", "find_audit_findings", "list_excluded", "read_audit"]
@@ -148,9 +148,9 @@ def _judge_answers(audit: AuditFindings) -> Iterator[Disclosure]:
     parts = [f"{counts['agreed']:,} of {judged:,} answers were the same"]
     parts += [f"{counts['same_score']:,} others scored the same"] if counts["same_score"] else []
     parts += [f"{other:,} scored otherwise"] if other else []
-    severity = "warning" if other else "note"
+    severity: Severity = "warning" if other else "note"
     message = f"asked again on another worker, {', '.join(parts)}"
-    yield Disclosure(factor="S", severity=severity, message=message, evidence=dict(counts))  # type: ignore[arg-type]  # two of the three
+    yield Disclosure(factor="S", severity=severity, message=message, evidence=dict(counts))
     if counts["stale"]:
         message = f"{counts['stale']:,} answers of the response cache are not what the model says now"
         yield Disclosure(factor="S", severity="warning", message=message)

@@ -15,9 +15,10 @@ from typing import Any
 import execnet
 
 from ..core.errors import HostError
+from ..execution.aside import run_aside
 from ..support.lastline import find_last_line
 from .hosts import Host
-from .making import begin_making, finish_making
+from .making import finish_making
 from .private import kill_connection
 from .ssh import make_spec
 
@@ -102,7 +103,7 @@ def open_link(host: Host, group: Any) -> HostLink:
     :raises HostError: when there is no connection by then; ssh and the host's shell tell why on standard error
     """
     spec = execnet.XSpec(f"execmodel=thread//{make_spec(host)}")
-    made = begin_making(lambda: group.makegateway(spec), f"lleval-connect-{host.name}")
+    made = run_aside(lambda: group.makegateway(spec), f"lleval-connect-{host.name}")
     try:
         return HostLink(host, finish_making(made, OPEN_SECONDS))
     except TimeoutError as error:

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from .private import kill_connection
 
-__all__ = ["begin_making", "finish_making"]
-
-
-def begin_making(make: Callable[[], Any], name: str) -> Future[Any]:
-    """Begin to make a gateway.
-
-    :param make: makes it
-    :param name: of the thread
-    """
-    made: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            made.set_result(make())
-        except BaseException as error:  # noqa: BLE001  # whoever waits raises it
-            made.set_exception(error)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return made
+__all__ = ["finish_making"]
 
 
 def finish_making(made: Future[Any], seconds: float) -> Any:

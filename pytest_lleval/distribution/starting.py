@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from .making import begin_making, finish_making
+from ..execution.aside import run_aside
+from .making import finish_making
 from .private import ask_interpreter, kill_connection, replace_gateways
 
 __all__ = ["GatewayStarter"]
@@ -35,7 +36,7 @@ class GatewayStarter:
 
         :param specs: execnet's, with ids
         """
-        starts = {spec.id: begin_making(partial(self._start, spec), f"lleval-start-{spec.id}") for spec in specs}
+        starts = {spec.id: run_aside(partial(self._start, spec), f"lleval-start-{spec.id}") for spec in specs}
         deadline = time.monotonic() + START_SECONDS
         failed = {}
         for name, start in starts.items():

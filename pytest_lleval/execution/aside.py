@@ -12,8 +12,11 @@ __all__ = ["run_aside"]
 _T = TypeVar("_T")
 
 
-def run_aside(work: Callable[[], _T]) -> Future[_T]:
-    """Run a function in a thread that does not hold up the end of the process; return what will come of it."""
+def run_aside(work: Callable[[], _T], name: str = "lleval-aside") -> Future[_T]:
+    """Run a function in a thread that does not hold up the end of the process; return what will come of it.
+
+    :param name: of the thread
+    """
     future: Future[_T] = Future()
 
     def run() -> None:
@@ -22,5 +25,5 @@ def run_aside(work: Callable[[], _T]) -> Future[_T]:
         except BaseException as error:  # noqa: BLE001  # whoever waits gets it
             future.set_exception(error)
 
-    threading.Thread(target=run, name="lleval-aside", daemon=True).start()
+    threading.Thread(target=run, name=name, daemon=True).start()
     return future

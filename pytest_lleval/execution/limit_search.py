@@ -115,7 +115,7 @@ class LimitSearch:
         :param held: whether nobody is sent just now
         :returns: seconds for which nobody should be sent
         """
-        if not self._is_heavy(window, in_flight):
+        if not self._learn_overload(window, in_flight):
             # of a server that answers the others meanwhile, the wait is this call's own
             return 0.0
         if wait is not None or held:
@@ -123,7 +123,7 @@ class LimitSearch:
         pause, self._pause = self._pause, min(2 * self._pause, _MOST_PAUSE_SECONDS)
         return pause
 
-    def _is_heavy(self, window: int, in_flight: int) -> bool:
+    def _learn_overload(self, window: int, in_flight: int) -> bool:
         """Learn from an overload; return whether the server is overloaded as a whole."""
         self._rejected += (1.0 - self._rejected) / _MEMORY
         heavy = self._rejected >= _HEAVY

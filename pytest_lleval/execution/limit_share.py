@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from .shared_limit import Flow, Message
+from .quota import Message
+from .shared_limit import Flow
 
 __all__ = ["LimitShare"]
 

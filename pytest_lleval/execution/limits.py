@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ..core.settings import Settings
 from .attaching import list_shared
-from .quota import Quota, make_quota
+from .quota import Message, Quota, make_quota
 from .shared_limit import SharedLimits
 
 __all__ = ["RunLimits"]
-
-Message = tuple[Any, ...]
 
 
 class RunLimits:

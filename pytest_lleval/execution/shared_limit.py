@@ -16,14 +16,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.errors import ViolationError
 from .limit_search import LimitSearch
+from .quota import Message
 
-__all__ = ["Flow", "Message", "SharedLimit", "SharedLimits", "divide_first", "share_out"]
+__all__ = ["Flow", "SharedLimit", "SharedLimits", "divide_first", "share_out"]
 
-Message = tuple[Any, ...]
 #: a worker that must take turns has its turn for so long
 _TURN_SECONDS = 0.5
 #: more answers than any worker has in the moments between two messages
@@ -100,7 +100,7 @@ class SharedLimit:
         self._clock = clock
         self._search = LimitSearch(most, note)
         self._each = max(1, math.ceil(most / workers))
-        self._first = sum(divide_first(most, workers, number) for number in range(workers))
+        self._first = self._search.limit if most >= workers else 0
         #: of how many workers, those that have not told anything yet
         self._expected, self._silent = workers, workers
         self._workers: dict[str, _Worker] = {}
@@ -221,7 +221,8 @@ def divide_first(most: int, workers: int, number: int) -> int:
     """
     if number >= workers or most < workers:
         return 0
-    return share_out(LimitSearch(most).limit, [math.ceil(most / workers)] * workers)[number]
+    first = LimitSearch(most).limit
+    return share_out(first, [first] * workers)[number]
 
 
 def share_out(limit: int, wanted: Sequence[int]) -> list[int]:

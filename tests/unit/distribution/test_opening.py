@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +56,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(opening, "open_link", connect)
     return tmp_path
-
-
-@pytest.fixture
-def group() -> Iterator[execnet.Group]:
-    found = execnet.Group(execmodel="thread")
-    yield found
-    found.terminate(1.0)
 
 
 def list_folders(home: Path) -> list[str]:

@@ -30,14 +30,6 @@ def rig() -> Iterator[Rig]:
 
 
 @pytest.fixture
-def group() -> Iterator[execnet.Group]:
-    """Connections that end with the test."""
-    found = execnet.Group(execmodel="thread")
-    yield found
-    found.terminate(1.0)
-
-
-@pytest.fixture
 def link(rig: Rig, group: execnet.Group) -> HostLink:
     """A connection to the host."""
     return connect(rig, group)

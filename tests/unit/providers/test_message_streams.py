@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from provider_cases import chat, make_spec
+from provider_cases import chat, make_spec, stream_with
 from serving import Fault, ModelServer
 
 from pytest_lleval.core.contracts import StreamingProvider
@@ -18,16 +18,9 @@ FIRST, GAP = 0.12, 0.03
 TEXT = "one two three four five"
 
 
-def stream_with(server, *requests, extra=None):
+def stream(server, *requests, extra=None):
     provider = AnthropicProvider(make_spec(f"anthropic/m@{server.url}"))
-
-    async def run():
-        try:
-            return [await provider.stream(request, extra or {}) for request in requests]
-        finally:
-            await provider.aclose()
-
-    return asyncio.run(run())
+    return stream_with(provider, *requests, extra=extra)
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ STOP = {"type": "message_stop"}
 
 
 def test_a_streamed_message_is_the_message_in_one_piece(server):
-    found = stream_with(server, chat("a b c", max_tokens=3))[0]
+    found = stream(server, chat("a b c", max_tokens=3))[0]
     assert found.text == "one two three"
     assert found.stop_reason == "length"
     assert found.usage == Usage(input_tokens=3 + 2, output_tokens=3, cached_tokens=2)
@@ -68,7 +61,7 @@ def test_a_streamed_message_is_the_message_in_one_piece(server):
 
 
 def test_the_first_and_the_last_token_have_the_times_at_which_they_came(server):
-    found = stream_with(server, chat("hi"), chat("hi"))[1]
+    found = stream(server, chat("hi"), chat("hi"))[1]
     first, last = found.timing.first_token, found.timing.last_token
     # the events before the text count for nothing
     assert first >= FIRST
@@ -79,7 +72,7 @@ def test_the_first_and_the_last_token_have_the_times_at_which_they_came(server):
 
 
 def test_what_is_sent_beside_the_request_is_no_altered_prompt(server):
-    found = stream_with(server, chat("hi", temperature=0.5), extra={"ignore_eos": True})[0]
+    found = stream(server, chat("hi", temperature=0.5), extra={"ignore_eos": True})[0]
     assert server.posts[0].body["stream"] is True
     assert (server.posts[0].body["ignore_eos"], server.posts[0].body["temperature"]) == (True, 0.5)
     assert found.trace.altered == {}
@@ -88,7 +81,7 @@ def test_what_is_sent_beside_the_request_is_no_altered_prompt(server):
 
 def test_a_server_that_answers_in_one_piece_has_no_time_of_the_first_token():
     with ModelServer(answer=TEXT, model="m") as server:
-        found = stream_with(server, chat("hi"))[0]
+        found = stream(server, chat("hi"))[0]
     assert found.text == TEXT
     assert found.timing.first_token is None
 
@@ -99,7 +92,7 @@ def test_a_server_that_answers_in_one_piece_has_no_time_of_the_first_token():
 def test_a_stream_that_breaks_off_is_an_error_that_may_pass(server, fault, said):
     server.faults = lambda request: fault if request.method == "POST" else None
     with pytest.raises(CallError, match=said) as caught:
-        stream_with(server, chat("hi"))
+        stream(server, chat("hi"))
     assert caught.value.retryable
 
 
@@ -107,7 +100,7 @@ def test_an_error_within_a_stream_is_the_servers_error(server):
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     server.faults = lambda _: Fault(event=overloaded)
     with pytest.raises(CallError, match="with an error in its body: Overloaded") as caught:
-        stream_with(server, chat("hi"))
+        stream(server, chat("hi"))
     assert caught.value.retryable
 
 
@@ -115,14 +108,14 @@ def test_a_refused_stream_is_the_servers_error(server):
     body = {"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long"}}
     server.faults = lambda request: Fault(status=400, body=body) if request.method == "POST" else None
     with pytest.raises(CallError, match="HTTP 400: prompt is too long") as caught:
-        stream_with(server, chat("hi"))
+        stream(server, chat("hi"))
     assert (caught.value.status, caught.value.retryable) == (400, False)
 
 
 def test_a_model_that_declines_in_mid_stream_has_refused(server):
     server.faults = lambda _: Fault(patch={"stop_reason": "refusal"})
     with pytest.raises(RefusedError, match="the model declined: one two three four five"):
-        stream_with(server, chat("hi"))
+        stream(server, chat("hi"))
 
 
 def test_thoughts_and_calls_of_tools_are_tokens_and_no_answer():
@@ -164,7 +157,7 @@ def test_a_stream_of_no_message_is_no_empty_answer():
         ModelServer(faults=lambda _: fault) as server,
         pytest.raises(CallError, match="the answer has no content"),
     ):
-        stream_with(server, chat("hi"))
+        stream(server, chat("hi"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from provider_cases import chat, make_spec
+from provider_cases import chat, make_spec, stream_with
 from serving import Fault, ModelServer
 
 from pytest_lleval.core.contracts import StreamingProvider
@@ -19,16 +19,9 @@ FIRST, GAP = 0.12, 0.03
 TEXT = "one two three four five"
 
 
-def stream_with(server, *requests, extra=None, **options):
+def stream(server, *requests, extra=None, **options):
     provider = OpenAIProvider(make_spec(f"openai/m@{server.url}", **options))
-
-    async def run():
-        try:
-            return [await provider.stream(request, extra or {}) for request in requests]
-        finally:
-            await provider.aclose()
-
-    return asyncio.run(run())
+    return stream_with(provider, *requests, extra=extra)
 
 
 @pytest.fixture(params=["light", "official"])
@@ -49,7 +42,7 @@ def make_reply(content, arrivals=()):
 
 
 def test_a_streamed_answer_is_the_answer_in_one_piece(server, client):
-    found = stream_with(server, chat("a b c", max_tokens=9), client=client)[0]
+    found = stream(server, chat("a b c", max_tokens=9), client=client)[0]
     assert found.text == TEXT
     assert found.stop_reason == "stop"
     assert found.usage == Usage(input_tokens=3, output_tokens=5, cached_tokens=1)
@@ -58,7 +51,7 @@ def test_a_streamed_answer_is_the_answer_in_one_piece(server, client):
 
 
 def test_the_first_and_the_last_token_have_the_times_at_which_they_came(server, client):
-    found = stream_with(server, chat("hi"), chat("hi"), client=client)[1]
+    found = stream(server, chat("hi"), chat("hi"), client=client)[1]
     first, last = found.timing.first_token, found.timing.last_token
     assert first >= FIRST
     # four gaps, of which a busy machine may take some off
@@ -67,7 +60,7 @@ def test_the_first_and_the_last_token_have_the_times_at_which_they_came(server, 
 
 
 def test_what_is_sent_beside_the_request_is_no_altered_prompt(server, client):
-    found = stream_with(server, chat("hi"), extra={"ignore_eos": True}, client=client)[0]
+    found = stream(server, chat("hi"), extra={"ignore_eos": True}, client=client)[0]
     assert server.posts[0].body["ignore_eos"] is True
     assert server.posts[0].body["stream_options"] == {"include_usage": True}
     assert found.trace.altered == {}
@@ -80,7 +73,7 @@ def test_what_nobody_asked_for_stays_altered():
 
 def test_a_server_that_answers_in_one_piece_has_no_time_of_the_first_token(client):
     with ModelServer(answer=TEXT, model="m") as server:
-        found = stream_with(server, chat("hi"), client=client)[0]
+        found = stream(server, chat("hi"), client=client)[0]
     assert found.text == TEXT
     assert found.timing.first_token is None
 
@@ -91,26 +84,26 @@ def test_a_server_that_answers_in_one_piece_has_no_time_of_the_first_token(clien
 def test_a_stream_that_breaks_off_is_an_error_that_may_pass(server, client, fault, said):
     server.faults = lambda request: fault if request.method == "POST" else None
     with pytest.raises(CallError, match=said) as caught:
-        stream_with(server, chat("hi"), client=client)
+        stream(server, chat("hi"), client=client)
     assert caught.value.retryable
 
 
 def test_a_refused_stream_is_the_servers_error(server, client):
     server.faults = lambda request: Fault(status=400, message="too long") if request.method == "POST" else None
     with pytest.raises(CallError, match="HTTP 400: too long") as caught:
-        stream_with(server, chat("hi"), client=client)
+        stream(server, chat("hi"), client=client)
     assert caught.value.status == 400
 
 
 def test_an_error_within_a_stream_is_the_servers_error(server, client):
     server.faults = lambda _: Fault(event={"error": {"message": "overloaded", "code": 503}})
     with pytest.raises(CallError, match="with an error in its body: overloaded") as caught:
-        stream_with(server, chat("hi"), client=client)
+        stream(server, chat("hi"), client=client)
     assert (caught.value.retryable, caught.value.overloaded) == (True, True)
 
 
 def test_no_connection_is_kept_that_llama_cpp_would_drop(server, client):
-    stream_with(server, chat("hi"), chat("hi"), client=client)
+    stream(server, chat("hi"), chat("hi"), client=client)
     one, other = server.posts
     assert one.headers["connection"] == "close"
     assert one.client != other.client
@@ -131,7 +124,7 @@ def test_a_refusal_in_pieces_is_one(client):
         ModelServer(faults=send_events(*events, ended)) as server,
         pytest.raises(RefusedError, match="the model declined: I will not"),
     ):
-        stream_with(server, chat("hi"), client=client)
+        stream(server, chat("hi"), client=client)
 
 
 @pytest.mark.parametrize("events", [(), ({"choices": [], "usage": {"prompt_tokens": 3}},)])
@@ -140,7 +133,7 @@ def test_a_stream_without_choices_is_no_empty_answer(events, client):
         ModelServer(faults=send_events(*events)) as server,
         pytest.raises(CallError, match="the answer has no choices") as caught,
     ):
-        stream_with(server, chat("hi"), client=client)
+        stream(server, chat("hi"), client=client)
     assert caught.value.retryable
 
 
@@ -171,7 +164,7 @@ def test_a_call_that_is_sent_twice_has_its_first_token_in_the_second(server, cli
     server.faults = lambda request: (
         Fault(status=400, message=message, delay=took) if "max_tokens" in (request.body or {}) else None
     )
-    found = stream_with(server, chat("hi", max_tokens=9), client=client)[0].timing
+    found = stream(server, chat("hi", max_tokens=9), client=client)[0].timing
     assert took + FIRST <= found.first_token <= found.last_token <= found.total
 
 
