@@ -15,31 +15,29 @@ prints one line; the exit status is 1 when a claim does not hold:
 - `limit`: a server takes 12 requests at once and turns away what is more, ``-n 0``, ``-n 2`` and ``-n 4``. Every sample
   is scored, three in a hundred requests are turned away at most, and 10 are answered at any time in the mean.
 
-In less than a minute: ``faults.py --mock PATH --samples 200 --kills 2 --latency 0.05``.
+In less than a minute: ``faults.py --mock PATH --only controller silence --samples 200 --kills 2 --latency 0.05``. The
+other parts claim what holds in a run of some seconds, whose beginning and time-outs do not outweigh the rest.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
-from killing import count_lines, list_workers, start_session, wait_gone, wait_lines
-from measuring import Cost, run_measured
+from controller_kills import try_controller
+from killing import list_workers, start_session, wait_lines
+from measuring import run_measured
 from server import Server, SilentServer, start_mock
-from workload import make_session, read_records, write_work
+from surviving import Bench, Finding, check_journal, check_records, run_reference
+from workload import write_work
 
 CACHE_OFF = "--lleval-cache=off"
 FAULTS = ("429", "500", "timeout", "truncate", "close", "badjson")
@@ -52,114 +50,6 @@ DEADLINE = 3.0
 CAPACITY = 12
 IN_FLIGHT = 10.0
 TURNED_AWAY = 0.03
-#: seconds workers may go on without their controller
-ORPHANED = 30.0
-
-Scores = dict[str, tuple[object, ...]]
-
-
-@dataclass(kw_only=True)
-class Finding:
-    """What a part has found, and which claims did not hold."""
-
-    text: str = ""
-    problems: list[str] = field(default_factory=list)
-
-    def claim(self, holds: bool, problem: str) -> None:
-        """Note a problem unless a claim holds."""
-        if not holds:
-            self.problems.append(problem)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Where the parts run, and how much they do."""
-
-    folder: Path
-    server: Server
-    samples: int
-    connections: int
-    #: seconds the server takes for one answer
-    latency: float
-    kills: int
-    seed: int
-    words: tuple[str, ...]
-
-    def make_command(self, run: Path, workers: int, *words: str, url: str | None = None) -> list[str]:
-        """Return the command of a session that makes a run.
-
-        :param url: of another server than the bench's
-        """
-        options = [f"--lleval-model=openai/any@{url or self.server.url}", f"--lleval-run-dir={run}"]
-        return self.make_session(workers, *options, *words)
-
-    def make_session(self, workers: int, *words: str, suite: str | None = "suite.py") -> list[str]:
-        """Return the command of a session whose model and run are among `words`."""
-        return make_session(workers, [f"--lleval-max-connections={self.connections}", *words, *self.words], suite=suite)
-
-    @property
-    def patience(self) -> float:
-        """Seconds after which a session hangs for all we know."""
-        return 120 + 0.05 * self.samples
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """An undisturbed run: its cost, its scores, and what it asked beyond its samples."""
-
-    cost: Cost
-    scores: Scores
-    probes: int
-
-
-def run_reference(bench: Bench, workers: int) -> Reference:
-    """Run without a disturbance.
-
-    :param workers: for ``-n``
-    :raises RuntimeError: when not everything is scored
-    """
-    bench.server.reset()
-    run = bench.folder / f"reference{workers}"
-    shutil.rmtree(run, ignore_errors=True)
-    cost = run_measured(bench.make_command(run, workers), bench.folder, seconds=bench.patience)
-    finding = Finding()
-    scores = check_journal(finding, run, bench.samples)
-    if cost.status != 0 or finding.problems:
-        problems = "; ".join(finding.problems)
-        raise RuntimeError(f"an undisturbed run ended with {cost.status}; {problems}: {cost.output[-2000:]}")
-    stats = bench.server.settle()
-    return Reference(cost=cost, scores=scores, probes=stats["requests"] - bench.samples)
-
-
-def check_journal(finding: Finding, run: Path, samples: int, expected: Scores | None = None) -> Scores:
-    """Claim that a journal has one scored record a sample, with the scores expected; return its scores."""
-    records = check_records(finding, run, samples)
-    unscored = [record for record in records if record["outcome"] != "scored"]
-    if unscored:
-        finding.problems.append(f"{len(unscored)} unscored, e.g.: {unscored[0]['error']}")
-    scores = {record["case"]: _read_scores(record) for record in records}
-    if expected is not None:
-        other = sum(scores.get(case) != value for case, value in expected.items())
-        finding.claim(not other, f"{other} samples have other scores than in an undisturbed run")
-    return scores
-
-
-def check_records(finding: Finding, run: Path, samples: int) -> list[dict[str, Any]]:
-    """Claim that a journal has one record a sample, and return them."""
-    try:
-        records = read_records(run)
-    except (OSError, ValueError) as error:
-        finding.problems.append(f"the journal cannot be read: {error}")
-        return []
-    counts = Counter((record["case"], record["epoch"]) for record in records)
-    twice = sum(count > 1 for count in counts.values())
-    finding.claim(not twice, f"{twice} samples have several records")
-    finding.claim(len(counts) == samples, f"{len(counts)} of {samples} samples have a record")
-    return records
-
-
-def _read_scores(record: Mapping[str, Any]) -> tuple[object, ...]:
-    return (record["outcome"], *((score["name"], score["value"], score.get("answer")) for score in record["scores"]))
 
 
 def try_server(bench: Bench) -> Finding:
@@ -218,130 +108,6 @@ def _kill_in_turn(bench: Bench, process: subprocess.Popen[bytes], run: Path) -> 
             return number
         victims[number].kill()
     return len(victims)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kill:
-    """A point at which the controller of a run is killed."""
-
-    number: int
-    workers: int
-    #: of the wall time of an undisturbed run
-    fraction: float
-    reference: Reference
-
-
-@dataclass(frozen=True, kw_only=True)
-class Killed:
-    """What a server had counted when a run was killed."""
-
-    requests: int
-    in_flight: int
-    #: requests that workers sent before they heard of the end of their controller
-    later: int
-    #: seconds workers went on without the controller
-    orphaned: float
-
-
-@dataclass(kw_only=True)
-class Kills:
-    """What killing controllers has shown so far."""
-
-    #: before there was a run to go on with; after its end
-    early: int = 0
-    late: int = 0
-    repeated: list[int] = field(default_factory=list)
-    in_flight: list[int] = field(default_factory=list)
-    later: list[int] = field(default_factory=list)
-    orphaned: list[float] = field(default_factory=list)
-
-
-def try_controller(bench: Bench) -> Finding:
-    """Kill the controller at random points of its run and resume it."""
-    finding, kills = Finding(), Kills()
-    references = {workers: run_reference(bench, workers) for workers in (0, 2)}
-    chance = random.Random(bench.seed)
-    for number in range(bench.kills):
-        workers = 2 * (number % 2)
-        kill = Kill(number=number, workers=workers, fraction=chance.random(), reference=references[workers])
-        one = Finding()
-        kill_and_resume(bench, kill, one, kills)
-        where = f"kill {number} (-n {workers}, {kill.fraction:.0%})"
-        finding.problems += [f"{where}: {problem}" for problem in one.problems]
-    finding.text = (
-        f"{bench.kills} kills ({kills.early} before there was a run, {kills.late} after its end): calls repeated "
-        f"{max(kills.repeated, default=0)} at most, {sum(kills.repeated)} in all; in flight "
-        f"{max(kills.in_flight, default=0)} at most, {sum(kills.in_flight)} in all; sent by workers after the kill "
-        f"{max(kills.later, default=0)} at most, {sum(kills.later)} in all; workers ended after "
-        f"{max(kills.orphaned, default=0):.1f} s at most"
-    )
-    return finding
-
-
-def kill_and_resume(bench: Bench, kill: Kill, finding: Finding, kills: Kills) -> None:
-    """Kill a run, resume it, and claim that nothing shows of that."""
-    run = bench.folder / f"killed{kill.number}"
-    bench.server.reset()
-    killed = kill_controller(bench, kill, run, finding)
-    kills.late += killed is None
-    if killed is None:
-        killed = Killed(requests=bench.server.settle()["requests"], in_flight=0, later=0, orphaned=0.0)
-    kills.orphaned.append(killed.orphaned)
-    done = count_lines(run)
-    begun = (run / "manifest.json").is_file()
-    if begun:
-        command = bench.make_session(kill.workers, f"--lleval-resume={run}", suite=None)
-    else:
-        kills.early += 1
-        shutil.rmtree(run, ignore_errors=True)
-        command = bench.make_command(run, kill.workers)
-    cost = run_measured(command, bench.folder, seconds=bench.patience)
-    finding.claim(cost.status == 0, f"exit {cost.status} when resumed: {cost.output[-600:]}")
-    check_journal(finding, run, bench.samples, kill.reference.scores)
-    if begun:
-        repeated = _count_repeated(bench, kill, killed.requests, done)
-        finding.claim(
-            repeated <= bench.connections,
-            f"{repeated} calls repeated, {bench.connections} may be in flight; {killed.later} were sent after the kill",
-        )
-        kills.repeated.append(repeated)
-        kills.in_flight.append(killed.in_flight)
-        kills.later.append(killed.later)
-
-
-def kill_controller(bench: Bench, kill: Kill, run: Path, finding: Finding) -> Killed | None:
-    """Start a run and kill its controller; None when it had ended before."""
-    with start_session(bench.make_command(run, kill.workers), bench.folder) as process:
-        try:
-            process.wait(kill.fraction * kill.reference.cost.wall)
-        except subprocess.TimeoutExpired:
-            workers = list_workers(process.pid)
-            before = bench.server.settle(0)
-            process.kill()
-            process.wait()
-        else:
-            return None
-        orphaned, left = wait_gone(workers, ORPHANED)
-        finding.claim(not left, f"{left} workers went on for {ORPHANED:.0f} s without their controller")
-    after = bench.server.settle()
-    return Killed(
-        requests=after["requests"],
-        in_flight=max(before["inflight"], after["client_disconnects"]),
-        later=after["requests"] - before["requests"],
-        orphaned=orphaned,
-    )
-
-
-def _count_repeated(bench: Bench, kill: Kill, first: int, done: int) -> int:
-    """Return how many samples were asked again by the session that resumed.
-
-    :param first: requests of the session that was killed
-    :param done: records it had written
-    """
-    total, probes = bench.server.settle()["requests"], kill.reference.probes
-    # where nothing is left to ask, probes are all that can have been sent
-    probed = probes if done < bench.samples else min(total - first, probes)
-    return int(total - bench.samples - probed - min(first, probes))
 
 
 def try_silence(bench: Bench) -> Finding:
