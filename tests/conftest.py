@@ -6,15 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from pytest_lleval.core.contracts import HostService
 
 _NUMBERS = itertools.count()
-# an example that is slow on a busy machine is no fault
-hypothesis.settings.register_profile("tests", deadline=None)
-hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,21 @@ NOT_RUN = {
 }
 
 
+#: starts a session of this clone where nothing but the package itself and pytest is installed
+BARE = """
+import sys
+import pytest
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("hypothesis", "jsonschema", "statsmodels", "trio", "trustme", "xdist", "execnet"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+sys.exit(pytest.main(["-p", "lleval", "--collect-only", "-q", "--lleval-suite=SUITE", "--lleval-model=mock/echo"]))
+"""
+
+
 def read_blocks(language: str) -> list[str]:
     return re.findall(rf"^```(?:{language})\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
@@ -270,3 +285,18 @@ def test_the_page_on_architecture_names_modules_that_exist() -> None:
     assert len(names) > 20
     for name in names:
         assert (ROOT / name).is_file() or (ROOT / "pytest_lleval" / name).is_file(), name
+
+
+def test_a_suite_starts_in_a_clone_that_has_none_of_the_developers_tools() -> None:
+    suite = next(path for path in sorted(ROOT.joinpath("example_suites").glob("*.py")) if "Suite(" in path.read_text())
+    done = subprocess.run(
+        [sys.executable, "-c", BARE.replace("SUITE", suite.relative_to(ROOT).as_posix())],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "::" in done.stdout
