@@ -165,9 +165,10 @@ def test_a_key_is_in_the_memory_of_workers_alone(rig: Rig, project: Path) -> Non
     session = start(project, *words, "--lleval-max-connections=1", "-v", SOME_API_KEY=secret)
     seen: list[str] = []
     while session.poll() is None:
-        for pid in rig.list_pids("host1") | {child.pid for child in list_children(session.pid)}:
-            with suppress(OSError):
-                seen += [Path(f"/proc/{pid}/{name}").read_bytes().decode("latin-1") for name in ("cmdline", "environ")]
+        for pid in rig.list_pids("host1"):
+            seen += read_process(pid)
+        for child in list_children(session.pid):
+            seen += read_process(child.pid, program="ssh")
         for folder in (rig.find_home("host1"), project):
             for file in folder.rglob("*"):
                 with suppress(OSError):
@@ -178,6 +179,19 @@ def test_a_key_is_in_the_memory_of_workers_alone(rig: Rig, project: Path) -> Non
     assert any("-c" in text and "ssh" in text for text in seen)
     assert all(secret not in text for text in [*seen, said])
     assert len(read_scores(project)) == 24
+
+
+def read_process(pid: int, *, program: str = "") -> list[str]:
+    """Return command line and environment of a process that runs a program."""
+    with suppress(OSError):
+        # the command first: between fork and exec, a child still has the command and environment of its parent
+        if (command := read_proc(pid, "cmdline")).startswith(program):
+            return [command, read_proc(pid, "environ")]
+    return []
+
+
+def read_proc(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_bytes().decode("latin-1")
 
 
 def list_children(pid: int) -> list[psutil.Process]:
