@@ -13,6 +13,9 @@ which must wait for their turn as pytest items; ``("beat",)``; ``("records", LIN
 take the process down is about to be asked; ``("need", …)`` and ``("spent", …)`` of the quota; ``("flow", …)``, what
 a server takes; ``("limit", model, time, limit, cause)``, what a worker has found out of one alone;
 ``("machine", JSON)``, what was seen of the worker's machine.
+
+Where the session has limits there is a second line, of the calls that a worker's tests make, for ``need``, ``spent``
+and ``go``.
 """
 
 from __future__ import annotations
@@ -25,23 +28,25 @@ from typing import Any
 
 import pytest
 
-__all__ = ["BEAT_SECONDS", "INPUT_KEY", "Message", "WorkerLine", "find_line", "open_line"]
+__all__ = ["BEAT_SECONDS", "INPUT_KEY", "TESTS_KEY", "Message", "WorkerLine", "find_line", "open_line"]
 
 Message = tuple[Any, ...]
-INPUT_KEY = "lleval_line"
+#: under which a worker finds its lines: of its cases, and of the calls that tests make
+INPUT_KEY, TESTS_KEY = "lleval_line", "lleval_calls"
 #: how often a worker says that it is alive
 BEAT_SECONDS = 5.0
 
 
-def open_line(node: Any, receive: Callable[[Any, Message], None]) -> Callable[[Message], None]:
-    """Open the line to a worker that is about to be configured; return what sends to it.
+def open_line(node: Any, receive: Callable[[Any, Message], None], key: str = INPUT_KEY) -> Callable[[Message], None]:
+    """Open a line to a worker that is about to be configured; return what sends to it.
 
     :param node: xdist's controller of the worker
     :param receive: called with the node and each message, in a thread of the node's gateway
+    :param key: which line
     """
     channel = node.gateway.newchannel()
     # execnet carries its own channels
-    node.workerinput[INPUT_KEY] = channel
+    node.workerinput[key] = channel
 
     def hear(message: Message) -> None:
         try:
@@ -62,9 +67,12 @@ def open_line(node: Any, receive: Callable[[Any, Message], None]) -> Callable[[M
     return send
 
 
-def find_line(config: pytest.Config) -> WorkerLine | None:
-    """Return this worker's line; None in a worker whose controller knows nothing of it."""
-    channel = getattr(config, "workerinput", {}).get(INPUT_KEY)
+def find_line(config: pytest.Config, key: str = INPUT_KEY) -> WorkerLine | None:
+    """Return a line of this worker; None in a worker whose controller has opened none.
+
+    :param key: which line
+    """
+    channel = getattr(config, "workerinput", {}).get(key)
     return WorkerLine(channel) if channel is not None else None
 
 
@@ -89,6 +97,13 @@ class WorkerLine:
         self.send(("ready", os.getpid(), direct, turns))
         self._channel.setcallback(receive, endmarker=("end",))
         threading.Thread(target=self._beat, name="lleval-beat", daemon=True).start()
+
+    def listen(self, receive: Callable[[Message], None]) -> None:
+        """Begin to hear, on a line that says nothing of this worker.
+
+        :param receive: called with each message in a thread of execnet's
+        """
+        self._channel.setcallback(receive)
 
     def send(self, message: Message) -> None:
         """Send a message; nobody hears it when the controller is gone, and xdist then ends this process."""

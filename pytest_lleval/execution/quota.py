@@ -23,13 +23,15 @@ from ..core.records import Usage
 from ..core.settings import Settings
 from .budgets import Budget, Experience, Need
 from .pacing import LEAST_WAIT, Alarm, Pace
-from .prices import Price, find_price
+from .prices import Price
 
-__all__ = ["Lease", "Message", "Need", "Quota", "QuotaClient", "is_charged", "make_quota"]
+__all__ = ["Lease", "Message", "Need", "Quota", "QuotaClient", "is_charged"]
 
 Message = tuple[Any, ...]
 #: calls of one process that may wait: more than any can have in flight
 _MOST_WAITING = 100_000
+#: all clients of a process are one owner to the quota
+_tickets = itertools.count(1)
 #: hears the ticket, and why the call must not be made or None
 Reply = Callable[[int, str | None], None]
 
@@ -297,13 +299,6 @@ def _fill(usage: Usage, most: Usage) -> Usage:
     )
 
 
-def make_quota(settings: Settings) -> Quota | None:
-    """Return the quota of a run; None where it has no limits."""
-    if all(limit is None for limit in (settings.rpm, settings.tpm, settings.max_cost, settings.max_tokens_total)):
-        return None
-    return Quota(settings, {spec.name: find_price(spec) for spec in settings.models})
-
-
 class QuotaClient:
     """Asks the run's quota for the calls of one process.
 
@@ -315,7 +310,6 @@ class QuotaClient:
         self._send = send
         self._loop = loop
         self._thread: int | None = None
-        self._tickets = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[None]] = {}
 
     async def reserve(self, need: Need) -> Lease:
@@ -324,7 +318,7 @@ class QuotaClient:
         :raises BudgetError: when it must not be
         """
         self._thread = threading.get_ident()
-        ticket = next(self._tickets)
+        ticket = next(_tickets)
         answer = self._waiting[ticket] = self._loop.create_future()
         self._send(("need", ticket, need.model, need.input_tokens, need.output_tokens))
         lease = Lease(self._send, ticket)

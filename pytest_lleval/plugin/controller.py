@@ -26,7 +26,6 @@ from ..execution.cache import open_cache
 from ..execution.context import Attached, RunContext
 from ..execution.journal import Journal
 from ..execution.ledger import Entry, Ledger, Source, make_entry, parse_line
-from ..execution.limits import RunLimits
 from ..execution.manifest import make_manifest
 from ..execution.planning import RunPlan, add_chat_probe, make_probes
 from ..execution.prices import check_budget
@@ -38,6 +37,7 @@ from ..support.clock import find_start
 from .downloads import DownloadProgress
 from .following import JournalFollower
 from .inspection import Inspection
+from .limits import find_limits
 from .resuming import adopt_manifest, find_resumed, read_earlier
 from .rulebook import Rulebook
 from .state import find_hosts
@@ -93,7 +93,7 @@ class Controller:
         self.ledger = Ledger(plan.cases, settings.epochs)
         #: whether workers are believed
         self.inspection = Inspection(settings)
-        self.limits = RunLimits(settings, self._note_common_limit)
+        self.limits = find_limits(config)
         #: ends suites whose gates are decided; None where they are asked to the end
         self.stopper: Stopper | None = None
         self.run: Path | None = None
@@ -180,7 +180,6 @@ class Controller:
         resumed = find_resumed(root, self._settings)
         self.run = resumed or create_run(root, self._settings.run_dir)
         self._stack.enter_context(claim_run(self.run))
-        self.limits.open()
         if resumed:
             adopt_manifest(resumed, self._manifest)
             for record in read_earlier(resumed, self.limits.quota):
@@ -316,6 +315,10 @@ class Controller:
     def note_limit(self, worker: str, model: str, moment: float, limit: int, cause: str) -> None:
         """Hear how many requests a worker may have in flight to a model now."""
         self._note({"at": round(moment, 3), "worker": worker, "model": model, "limit": limit, "cause": cause})
+
+    def share_limits(self, workers: int) -> None:
+        """Search for what servers take, for so many workers together."""
+        self.limits.share(workers, self._note_common_limit)
 
     def _note_common_limit(self, model: str, limit: int, cause: str) -> None:
         self.note_limit(_ALL, model, time.time(), limit, cause)

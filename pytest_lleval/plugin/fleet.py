@@ -53,7 +53,7 @@ class SessionFleet:
         if self._session.settings.resume is not None:
             # workers must know what the run has already
             self._session.open()
-        self._evidence.limits.share(workers)
+        self._evidence.share_limits(workers)
 
     def attach(self) -> str:
         """Wait until the models have proven themselves; return what workers must know of them."""

@@ -7,12 +7,13 @@ and without ``--lleval-suite`` it stays at that.
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
 from .fixtures import backend, grade, lleval_seed, model, sample
 from .hostnames import uses_hosts
-from .options import declare_options, is_asked
+from .options import declare_options, is_asked, may_limit
 
 __all__ = ["backend", "grade", "lleval_seed", "model", "sample"]
 
@@ -58,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class CaseListener:
-    """Waits for the report of an eval case, in the process the user started.
+    """Waits for eval cases and what they need, in the process the user started.
 
     :param config: of the session
     """
@@ -73,6 +74,22 @@ class CaseListener:
             from .keeping import keep_case  # inert sessions import nothing
 
             keep_case(self._config, report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Let the tests of one of xdist's workers ask for their calls, where there may be limits."""
+        if may_limit(self._config):
+            from .limits import open_tests_line  # inert sessions import nothing
+
+            open_tests_line(self._config, node)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hand on what the tests of a worker had that has ended."""
+        if may_limit(self._config):
+            from .limits import drop_worker  # inert sessions import nothing
+
+            drop_worker(self._config, node)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -32,7 +32,15 @@ from ..core.shards import parse_shard
 from ..core.sizes import parse_sizes
 from .reading import Option, OptionReader
 
-__all__ = ["declare_options", "is_asked", "overlay_settings", "read_model_tables", "read_settings", "runs_suites_alone"]
+__all__ = [
+    "declare_options",
+    "is_asked",
+    "may_limit",
+    "overlay_settings",
+    "read_model_tables",
+    "read_settings",
+    "runs_suites_alone",
+]
 
 
 _OPTIONS = (
@@ -222,6 +230,13 @@ def runs_suites_alone(config: pytest.Config) -> bool:
     """Tell whether suites or the matrix are asked for by the command line, which keeps the default test paths out."""
     asked = (config.getoption(f"lleval_{name}") for name in ("resume", "matrix"))
     return bool(config.getoption("lleval_suite") or any(value is not None for value in asked))
+
+
+def may_limit(config: pytest.Config) -> bool:
+    """Tell whether calls of this session may be limited: by an option, or by the run that is gone on with."""
+    read = OptionReader(config, _OPTIONS)
+    limits = ("rpm", "tpm", "max-cost", "max-tokens-total")
+    return any(map(read.value, limits)) or config.getoption("lleval_resume") is not None
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -83,7 +83,7 @@ class TestFleet(TestJury):
         return []
 
     def receive(self, worker: str, message: Message, reply: Any) -> None:
-        """Hear nothing: there are no limits."""
+        """Hear nothing: tests have a line of their own to ask for limits."""
 
     def note_lost(self, worker: str, reason: str) -> None:
         """Do nothing: the crew notes it."""

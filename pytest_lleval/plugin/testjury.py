@@ -37,7 +37,7 @@ class TestJury:
         self._reasons: list[str] = []
         config.pluginmanager.register(self, _NAME)
 
-    def is_waiting(self, worker: str) -> bool:  # noqa: ARG002  # there are no limits
+    def is_waiting(self, worker: str) -> bool:  # noqa: ARG002  # nobody is impatient
         """Tell whether a worker waits for the run's limits."""
         return False
 

@@ -118,6 +118,12 @@ def test_c4_an_event_or_message_that_no_honest_worker_sends_excludes_its_host(
     assert_survived(pytester, run(), "worker gw1 on host far has sent ")
 
 
+@pytest.mark.parametrize("message", ["('records', '')", "'nothing'", "('need', 1, 'no model', 1, 1)", "('beat',)"])
+def test_c4_so_does_what_no_honest_worker_asks_for_its_tests(pytester: pytest.Pytester, run: Run, message: str) -> None:
+    write_attack(pytester, at_start=f"session.config.workerinput['lleval_calls'].send({message})")
+    assert_survived(pytester, run("--lleval-rpm=100000"), "worker gw1 on host far has sent ")
+
+
 def test_c5_an_error_inside_a_hosts_pytest_loses_its_worker_alone(pytester: pytest.Pytester, run: Run) -> None:
     code = send_event("internal_error", formatted_error="'boom\\n\\x1b[2J'")
     write_attack(pytester, at_start=code)

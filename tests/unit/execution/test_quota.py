@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from quota_parts import MODEL, PRICES, Answers, Clock, make_budgeted, make_paced, need, used
 
 from pytest_lleval.core.records import Generation, Request, Usage
-from pytest_lleval.core.settings import ModelSpec, Settings
-from pytest_lleval.execution.quota import Need, Quota, make_quota
+from pytest_lleval.core.settings import Settings
+from pytest_lleval.execution.quota import Need, Quota
 
 
 def test_what_one_owner_does_not_use_the_others_get() -> None:
@@ -278,17 +278,6 @@ def test_a_closed_quota_answers_nobody_and_counts_what_was_open() -> None:
         "waiting": 0,
     }
     json.dumps(quota.snapshot())
-
-
-def test_a_run_without_limits_has_no_quota() -> None:
-    models = (ModelSpec(provider="openai", model="gpt-4o"),)
-    assert make_quota(Settings(models=models)) is None
-    quota = make_quota(Settings(models=models, max_cost=1e-6))
-    assert quota is not None
-    answers = Answers()
-    quota.request("main", 1, need(1, 1), answers)
-    assert answers.refused == [1]
-    quota.close()
 
 
 def test_no_thread_is_started_before_somebody_has_to_wait_for_time() -> None:
