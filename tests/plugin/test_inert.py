@@ -69,7 +69,7 @@ def test_an_unrelated_session_leaves_no_file_and_no_output(plain_project: pytest
 
 
 def test_every_option_has_an_ini_twin_and_a_line_of_help(pytester: pytest.Pytester) -> None:
-    text = pytester.runpytest_inprocess("-p", "lleval", "--help").stdout.str()
+    text = pytester.runpytest_inprocess("-p", "lleval", "-p", "no:asyncio", "--help").stdout.str()
     flags = {word.split("=")[0] for word in text.split() if word.startswith("--lleval-")}
     assert len(flags) >= 15
     for flag in flags:

@@ -503,5 +503,5 @@ def test_pytest_shows_why_a_grade_failed(pytester):
             assert grade.exact("Paris ", "London")
         """
     )
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
     result.stdout.fnmatch_lines(["*assert <exact 0: got 'Paris', expected 'London'>", "*= exact('Paris ', 'London')"])
