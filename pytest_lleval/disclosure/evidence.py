@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from sys import intern
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -15,6 +13,7 @@ from zlib import crc32
 from ..core.canonical import canonical_prompt, digest_prompt
 from ..core.records import BackendIdentity, Completion, Disclosure, Factor, Record, Request, Severity
 from ..providers.counting import estimate_text, list_texts
+from .hashes import hash_name, hash_text, shape_id, shorten_digest
 from .incidents import Incidents
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ __all__ = [
 _NAN = math.nan
 #: what a server claims is a number, but no number of anything; sums of it stay finite
 _MOST = 1e15
-#: ids that begin with a word, as ``chatcmpl-…`` and ``msg_…``; a UUID may begin with eight letters by chance
-_WORD_ID = re.compile(r"([a-z]{3,})[-_](?!(?<=^[a-f]{8}-)[0-9a-f]{4}-)")
 #: numbers; NaN where nothing is known
 _FLOATS = (
     *("started", "queued", "connect", "first_byte", "total", "claimed", "created", "computed_seconds", "cpu"),
@@ -94,6 +91,7 @@ class EvidenceBuilder:
         self._samples: list[str] = []
         self._count = 0
         self._altered: dict[str, dict[tuple[str, int], Altered]] = {}
+        self._conversing: dict[str, bool] = {}
         #: by model and name: the value of the first case by name and epoch, and which that is
         self._parameters: dict[str, dict[str, tuple[tuple[str, int], Any]]] = {}
         self.unanswered = 0
@@ -133,6 +131,8 @@ class EvidenceBuilder:
         for name, code in self._encode(record, record.request, record.completion).items():
             self._codes[name].append(code)
         self._samples.append(intern(record.sample))
+        if record.model not in self._conversing:
+            self._conversing[record.model] = _converses(record.request)
         self._note_altered(record, record.request, record.completion)
 
     def _append(self, values: Mapping[str, float | None]) -> None:
@@ -156,17 +156,17 @@ class EvidenceBuilder:
     def _encode(self, record: Record, request: Request, completion: Completion) -> dict[str, int]:
         trace = completion.trace
         return {
-            "asked": _shorten(digest_prompt(canonical_prompt(request))),
-            "left": _shorten(trace.prompt) if trace and trace.prompt else 0,
-            "text": _hash_text(completion.text),
-            "response": _hash_text(completion.response_id) if completion.response_id else 0,
-            "sample": _hash_name(f"{record.suite}::{record.sample}"),
+            "asked": shorten_digest(digest_prompt(canonical_prompt(request))),
+            "left": shorten_digest(trace.prompt) if trace and trace.prompt else 0,
+            "text": hash_text(completion.text),
+            "response": hash_text(completion.response_id) if completion.response_id else 0,
+            "sample": hash_name(f"{record.suite}::{record.sample}"),
             "suite": self._code("suite", record.suite),
             "model": self._code("model", record.model),
             "worker": self._code("worker", record.worker),
             "served": self._code("served", completion.model),
             "fingerprint": self._code("fingerprint", completion.fingerprint or ""),
-            "kind": self._code("kind", _shape_id(completion.response_id)),
+            "kind": self._code("kind", shape_id(completion.response_id)),
         }
 
     def _code(self, column: str, word: str) -> int:
@@ -203,6 +203,7 @@ class EvidenceBuilder:
             parameters={
                 model: {name: value for name, (_, value) in known.items()} for model, known in self._parameters.items()
             },
+            conversing=frozenset(model for model, converses in self._conversing.items() if converses),
             unanswered=self.unanswered,
         )
         keys = np.stack([found["sample"], found["model"], found["epoch"].astype(np.int64)], axis=1)[::-1]
@@ -225,6 +226,8 @@ class Evidence:
     altered: tuple[Altered, ...] = ()
     #: sampling parameters that left otherwise, by model
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: models whose prompts have a system prompt or several turns, by the first of them
+    conversing: frozenset[str] = frozenset()
     unanswered: int = 0
 
     def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
@@ -243,6 +246,7 @@ class Evidence:
             samples=self.samples[keep],
             altered=self.altered,
             parameters=self.parameters,
+            conversing=self.conversing,
             unanswered=self.unanswered,
         )
 
@@ -361,26 +365,9 @@ _TRACED = (
 )
 
 
-def _shorten(digest: str) -> int:
-    """Return the first 63 bits of a digest."""
-    return int(digest[:16], 16) >> 1
-
-
-def _hash_name(name: str) -> int:
-    """Return 63 bits of a digest: the same in every run."""
-    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()) >> 1
-
-
-def _hash_text(text: str) -> int:
-    data = text.encode("utf-8", "surrogatepass")
-    # two sums of 32 bits: texts of one run that collide would have to be made for it
-    return (crc32(data) << 31) ^ crc32(data[::-1]) ^ len(data)
-
-
-def _shape_id(response: str | None) -> str:
-    """Return what kinds of servers tell themselves apart by: how their response ids begin."""
-    word = _WORD_ID.match(response or "")
-    return f"{word[1]}-" if word else "another form" if response else "none"
+def _converses(request: Request) -> bool:
+    prompt = canonical_prompt(request)
+    return bool(prompt.get("system")) or len(prompt.get("turns", ())) > 1
 
 
 def build_evidence(records: Iterable[Record], expected: int) -> Evidence:

@@ -34,7 +34,7 @@ def judge_prompts(run: RunEvidence, baseline: RunEvidence | None = None) -> Verd
     for identity in run.identities:
         rows = run.rows.of_model(identity.spec)
         findings += _find_altered(identity, rows)
-        findings += find_additions(identity, rows, has_system=_has_system(run, rows, identity.spec))
+        findings += find_additions(identity, rows, has_system=identity.spec in rows.conversing)
         known = int((rows["left"] != 0).sum())
         seen += known
         if known < len(rows) or not len(rows):
@@ -51,14 +51,6 @@ def judge_prompts(run: RunEvidence, baseline: RunEvidence | None = None) -> Verd
         unverified=f"nobody saw the prompts of {', '.join(unseen)}" if unseen else "",
         evidence={"requests_seen": seen, "prompts": prompts, "unseen": unseen},
     )
-
-
-def _has_system(run: RunEvidence, rows: Evidence, model: str) -> bool:
-    """Tell whether prompts have a system prompt or several turns, by the first of them."""
-    if not len(rows):
-        return False
-    first = run.look_up(model, rows.name_sample(0), int(rows["epoch"][0]))
-    return first is None or bool(first.get("system")) or len(first.get("turns", ())) > 1
 
 
 def _explain_unseen(identity: BackendIdentity, rows: Evidence) -> str:

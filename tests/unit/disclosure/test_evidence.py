@@ -13,7 +13,7 @@ from run_parts import make_completion, make_identity, make_record, make_request
 from trust_parts import alter, answer_all, answer_one, see
 
 from pytest_lleval.core.canonical import canonical_prompt, digest_prompt
-from pytest_lleval.core.records import Disclosure, Exchange, Timing, Trace, Usage
+from pytest_lleval.core.records import Disclosure, Exchange, Message, Timing, Trace, Usage
 from pytest_lleval.disclosure.evidence import Evidence, build_evidence, list_omitted
 from pytest_lleval.disclosure.factors import judge_run
 
@@ -93,6 +93,16 @@ def test_rows_of_a_model_are_its_own_and_fresh_ones_were_asked_in_this_run() -> 
     assert len(rows.of_model("openai/m")) == 1
     assert len(rows.of_model("openai/m", fresh=False)) == 2
     assert len(rows.of_model("openai/unknown")) == 0
+
+
+def test_models_whose_prompts_are_conversations_are_known_by_the_first_of_them() -> None:
+    one, two = make_request("Why?"), make_request("Why?")
+    spoken = replace(two, messages=(Message(role="system", content="Be kind."), *two.messages))
+    rows = build(
+        *(make_record("a", model="plain", request=request) for request in (one, spoken)),
+        *(make_record("a", model="kind", request=request) for request in (spoken, one)),
+    )
+    assert rows.conversing == rows.of_model("plain").conversing == {"kind"}
 
 
 @given(texts=st.lists(anything, min_size=2, max_size=8, unique=True))

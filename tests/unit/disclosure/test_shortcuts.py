@@ -6,7 +6,7 @@ import pytest
 from run_parts import make_request
 from trust_parts import PROOF, alter, answer_all, make_function, make_server, messages_of, see
 
-from pytest_lleval.core.records import Completion, Generation, Record, Verdict
+from pytest_lleval.core.records import Completion, Generation, Message, Record, Verdict
 from pytest_lleval.disclosure.answers import find_fallback, find_frame
 from pytest_lleval.disclosure.backends import judge_backends
 from pytest_lleval.disclosure.prompts import judge_prompts
@@ -102,9 +102,14 @@ def probe_conversation(counted: int, plain: int = 20) -> list[dict[str, object]]
 
 
 def judge_conversation(counted: int, plain: int = 20, *, system: str = "Be kind.") -> Verdict:
-    look_up = {"system": system, "turns": [["user", "Why?"]]}
-    run = see(answer_all(), (make_server(probes=probe_conversation(counted, plain)),), look_up=lambda *_: look_up)
-    return judge_prompts(run)
+    records = [say_first(record, system) if system else record for record in answer_all()]
+    return judge_prompts(see(records, (make_server(probes=probe_conversation(counted, plain)),)))
+
+
+def say_first(record: Record, system: str) -> Record:
+    assert record.request is not None
+    turns = (Message(role="system", content=system), *record.request.messages)
+    return replace(record, request=replace(record.request, messages=turns))
 
 
 @pytest.mark.parametrize(("counted", "plain"), [(132, 15), (150, 20), (145, 45), (175, 60)])
