@@ -42,11 +42,13 @@ def activate_session(config: pytest.Config) -> None:
             from .hosting import open_hosts  # only where there are hosts
 
             open_hosts(config, session.settings, session.load_plan)
-        from ..distribution.nodes import NodeHooks  # only where xdist is
+        if not is_spread(config):
+            return
+        from ..distribution.nodes import NodeHooks  # only where workers are
         from .fleet import SessionFleet
 
         config.pluginmanager.register(NodeHooks(SessionFleet(session), WORKER_INPUT), "lleval-nodes")
-        if session.matrix is not None and is_spread(config):
+        if session.matrix is not None:
             from .apart import CellsApart  # only where workers run what is beside a matrix
 
             config.pluginmanager.register(CellsApart(session, active), "lleval-apart")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..analysis.metrics import METRICS, is_metric
 from ..core.errors import RunDirectoryError, UnknownNameError, UsageError
@@ -16,7 +16,9 @@ from ..disclosure.verdicts import FACTOR_TITLES
 from ..execution.asking import Plan
 from ..execution.rundir import find_run, read_manifest
 from ..reports.baselines import describe_run, write_baseline
-from ..reports.view import RunView
+
+if TYPE_CHECKING:
+    from ..reports.view import RunView
 
 __all__ = ["check_baseline", "check_gates", "check_target", "find_baseline", "save_baseline"]
 

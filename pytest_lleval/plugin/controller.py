@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -17,7 +16,6 @@ import pytest
 from ..core.errors import RunDirectoryError
 from ..core.records import BackendIdentity, Case, Record
 from ..core.settings import Settings
-from ..disclosure.environment import capture_environment
 from ..execution.acceptance import accept_line, seal_record
 from ..execution.aside import run_aside
 from ..execution.asking import Asker
@@ -31,27 +29,23 @@ from ..execution.planning import RunPlan, add_chat_probe, make_probes
 from ..execution.prices import check_budget
 from ..execution.rundir import MANIFEST, REPORT, claim_run, create_run, write_json
 from ..providers.registry import import_providers, read_computed
-from ..reports.machine import encode_report
-from ..reports.view import RunView, load_view
-from ..support.clock import find_start
 from .downloads import DownloadProgress
 from .following import JournalFollower
 from .inspection import Inspection
 from .limits import find_limits
 from .resuming import adopt_manifest, find_resumed, read_earlier
 from .rulebook import Rulebook
+from .sessionlog import SessionLog
 from .state import find_hosts
 
 if TYPE_CHECKING:
     from ..distribution.audits import Place
+    from ..reports.view import RunView
     from .hosting import HostCrew
     from .stopping import Stopper
 
 __all__ = ["Controller"]
 
-_MOST_EVENTS = 1000
-#: the name of a process that asks itself, as in records
-LOCAL = "main"
 #: as whose limits are noted those of all workers together
 _ALL = "all"
 
@@ -67,24 +61,13 @@ class Controller:
         self._settings = settings
         self._plan = plan
         self._stack = stack
-        self._started = find_start()
         self._guard = threading.Lock()
         self._journal: Journal | None = None
         self._manifest: dict[str, Any] = {}
-        #: what happened to the engine: changed limits and lost workers, in order
-        self._events: list[dict[str, Any]] = []
-        self._unnoted = 0
+        self._log = SessionLog()
         self._connections: dict[str, dict[str, str]] = {}
-        #: what was seen of the machine, by worker
-        self._machines: dict[str, dict[str, Any]] = {}
-        #: processor time of the workers, and who has seeded generators that were seeded
-        self._cpu = 0.0
-        self._reseeded: Counter[str] = Counter()
-        #: tokens that the servers of this host have computed, by model, before and after
-        self._counters: dict[str, dict[str, int]] = {}
         #: whether any finding above a note fails the session
         self.strict = settings.strict
-        self._steady = time.monotonic() - (time.time() - self._started)
         self.rules = Rulebook(settings, Path(config.rootpath), config.invocation_params.dir)
         self._follower: JournalFollower | None = None
         self._attaching: Future[tuple[BackendIdentity, ...]] | None = None
@@ -170,6 +153,8 @@ class Controller:
         """
         if self._attaching is None:
             raise RuntimeError("a session is opened before it was prepared")
+        from ..disclosure.environment import capture_environment  # takes a while, which is there now
+
         root = Path(self._config.rootpath)
         environment, disclosed = capture_environment(root), check_budget(self._settings)
         identities = self._attaching.result()
@@ -198,27 +183,14 @@ class Controller:
             if count is not None and elsewhere is not None:
                 count = count + elsewhere[spec.name] if spec.name in elsewhere else None
             if count is not None:
-                self._counters.setdefault(spec.name, {})[moment] = count
+                self._log.note_computed(spec.name, moment, count)
 
     def _write_manifest(self) -> None:
         """Write the manifest with this session counted up to now."""
         if self.run is None:
             return
-        session: dict[str, Any] = {
-            "started": self._started,
-            "ended": time.time(),
-            # by the clock that nobody sets
-            "steady": time.monotonic() - self._steady,
-            "cpu": round(time.process_time() + self._cpu, 3),
-            "events": self._events,
-            "workers": self._machines,
-            "counters": self._counters,
-            "reseeded": dict(self._reseeded),
-            "shard": str(self._settings.shard or ""),
-            **self.inspection.describe(),
-        }
-        if self._unnoted:
-            session["events_not_noted"] = self._unnoted
+        shard = str(self._settings.shard or "")
+        session = {**self._log.describe(), "shard": shard, **self.inspection.describe()}
         if self.limits.quota is not None:
             session["limits"] = self.limits.quota.snapshot()
         if self.hosts is not None:
@@ -314,7 +286,7 @@ class Controller:
 
     def note_limit(self, worker: str, model: str, moment: float, limit: int, cause: str) -> None:
         """Hear how many requests a worker may have in flight to a model now."""
-        self._note({"at": round(moment, 3), "worker": worker, "model": model, "limit": limit, "cause": cause})
+        self._log.note_event(moment, worker, model=model, limit=limit, cause=cause)
 
     def share_limits(self, workers: int) -> None:
         """Search for what servers take, for so many workers together."""
@@ -325,30 +297,17 @@ class Controller:
 
     def note_machine(self, worker: str, found: Mapping[str, Any]) -> None:
         """Hear what a worker has seen of its machine, and at its end what it has used; called in any thread."""
-        known = self._machines.setdefault(worker, {"fingerprint": {}, "samples": []})
-        if "fingerprint" in found:
-            known["fingerprint"] = found["fingerprint"]
-        if "sample" in found:
-            known["samples"].append(found["sample"])
-        if worker != LOCAL:
-            self._cpu += found.get("cpu", 0.0)
-        self._reseeded.update(found.get("reseeded", {}))
+        self._log.note_machine(worker, found)
 
     def note_host(self, worker: str, host: str) -> None:
         """Hear on which host a worker is."""
-        self._machines.setdefault(worker, {"fingerprint": {}, "samples": []})["host"] = host
+        self._log.note_host(worker, host)
 
     def note_lost(self, worker: str, reason: str) -> None:
         """Hear that a worker has ended before its time."""
         self.lost.append((worker, reason))
-        self._note({"at": round(time.time(), 3), "worker": worker, "lost": reason})
+        self._log.note_event(time.time(), worker, lost=reason)
         self.limits.drop(worker)
-
-    def _note(self, event: dict[str, Any]) -> None:
-        if len(self._events) < _MOST_EVENTS:
-            self._events.append(event)
-        else:
-            self._unnoted += 1
 
     def stop(self) -> None:
         """Begin to compute the report when nothing is missing; meanwhile xdist ends its workers."""
@@ -377,6 +336,9 @@ class Controller:
     def _conclude(self) -> None:
         if self.run is None:
             return
+        from ..reports.machine import encode_report  # takes a while; nothing that shows is needed before
+        from ..reports.view import load_view
+
         self.close()
         self._write_manifest()
         reader = self._follower.finish() if self._follower else None

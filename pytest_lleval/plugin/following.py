@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import RunDirectoryError
-from ..reports.view import RunReader
+
+if TYPE_CHECKING:
+    from ..reports.view import RunReader
 
 __all__ = ["JournalFollower"]
 
@@ -28,6 +31,8 @@ class JournalFollower:
 
     def _follow(self) -> None:
         import numpy as np  # noqa: F401  # which the end would have to wait for
+
+        from ..reports.view import RunReader
 
         try:
             self._reader = RunReader(self._run)

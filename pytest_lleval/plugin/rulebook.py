@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.gates import GateResult
 from ..core.results import Baseline
@@ -12,8 +12,10 @@ from ..execution.canaries import check_canaries
 from ..execution.known_failures import KnownFailures, encode_known_failures, load_known_failures
 from ..execution.planning import RunPlan
 from ..reports.holding import find_unmeasured
-from ..reports.view import RunView, load_baseline
 from .baselines import check_baseline, check_gates, check_target, find_baseline, save_baseline
+
+if TYPE_CHECKING:
+    from ..reports.view import RunView
 
 __all__ = ["Rulebook"]
 
@@ -46,6 +48,8 @@ class Rulebook:
         :raises LlevalError: naming it
         """
         if self._settings.baseline is not None:
+            from ..reports.view import load_baseline  # only where something is compared with
+
             self.baseline = find_baseline(self._root, self._settings.baseline)
             self.compared = load_baseline(self.baseline)
             check_baseline(self.compared, plan.describe())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..core.settings import Allowance, Settings
-from .view import RunView
+
+if TYPE_CHECKING:
+    from .view import RunView
 
 __all__ = ["find_doubted", "find_unmeasured", "list_failures"]
 
