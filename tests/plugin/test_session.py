@@ -1,5 +1,6 @@
 """A suite as a pytest session, whatever way it is spread."""
 
+import gc
 import json
 import os
 import subprocess
@@ -211,3 +212,26 @@ def test_a_suite_runs_where_xdist_is_not_installed(pytester: pytest.Pytester, su
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert "12 passed" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("spread", ["-n0", "-n1"])
+@pytest.mark.parametrize("typed", ["", "test_mine.py"])
+def test_the_garbage_collector_passes_over_what_stays_unless_tests_run_too(
+    pytester: pytest.Pytester, run: Run, spread: str, typed: str
+) -> None:
+    pytester.makepyfile(test_mine="def test_mine(): pass")
+    pytester.makeconftest(
+        """
+        import gc, pytest
+        from pathlib import Path
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_protocol(item):
+            Path("frozen").write_text(str(gc.get_freeze_count() > 1000))
+            return (yield)
+        """
+    )
+    before = gc.get_freeze_count()
+    assert run(spread, *([typed] if typed else [])).ret == 0
+    assert (pytester.path / "frozen").read_text() == str(not typed)
+    assert gc.get_freeze_count() == before
