@@ -91,7 +91,7 @@ class EvidenceBuilder:
         self._samples: list[str] = []
         self._count = 0
         self._altered: dict[str, dict[tuple[str, int], Altered]] = {}
-        self._conversing: dict[str, bool] = {}
+        self._conversing: set[str] = set()
         #: by model and name: the value of the first case by name and epoch, and which that is
         self._parameters: dict[str, dict[str, tuple[tuple[str, int], Any]]] = {}
         self.unanswered = 0
@@ -131,8 +131,6 @@ class EvidenceBuilder:
         for name, code in self._encode(record, record.request, record.completion).items():
             self._codes[name].append(code)
         self._samples.append(intern(record.sample))
-        if record.model not in self._conversing:
-            self._conversing[record.model] = _converses(record.request)
         self._note_altered(record, record.request, record.completion)
 
     def _append(self, values: Mapping[str, float | None]) -> None:
@@ -154,9 +152,11 @@ class EvidenceBuilder:
         return _view(column)
 
     def _encode(self, record: Record, request: Request, completion: Completion) -> dict[str, int]:
-        trace = completion.trace
+        trace, prompt = completion.trace, canonical_prompt(request)
+        if prompt.get("system") or len(prompt.get("turns", ())) > 1:
+            self._conversing.add(record.model)
         return {
-            "asked": shorten_digest(digest_prompt(canonical_prompt(request))),
+            "asked": shorten_digest(digest_prompt(prompt)),
             "left": shorten_digest(trace.prompt) if trace and trace.prompt else 0,
             "text": hash_text(completion.text),
             "response": hash_text(completion.response_id) if completion.response_id else 0,
@@ -203,7 +203,7 @@ class EvidenceBuilder:
             parameters={
                 model: {name: value for name, (_, value) in known.items()} for model, known in self._parameters.items()
             },
-            conversing=frozenset(model for model, converses in self._conversing.items() if converses),
+            conversing=frozenset(self._conversing),
             unanswered=self.unanswered,
         )
         keys = np.stack([found["sample"], found["model"], found["epoch"].astype(np.int64)], axis=1)[::-1]
@@ -226,7 +226,7 @@ class Evidence:
     altered: tuple[Altered, ...] = ()
     #: sampling parameters that left otherwise, by model
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    #: models whose prompts have a system prompt or several turns, by the first of them
+    #: models of whose prompts any has a system prompt or several turns
     conversing: frozenset[str] = frozenset()
     unanswered: int = 0
 
@@ -363,11 +363,6 @@ _TRACED = (
     *("claimed", "created", "computed_seconds", "computed_tokens", "counted_input", "counted_output"),
     *("opened", "sent", "received", "processes", "files", "cpu"),
 )
-
-
-def _converses(request: Request) -> bool:
-    prompt = canonical_prompt(request)
-    return bool(prompt.get("system")) or len(prompt.get("turns", ())) > 1
 
 
 def build_evidence(records: Iterable[Record], expected: int) -> Evidence:

@@ -95,12 +95,12 @@ def test_rows_of_a_model_are_its_own_and_fresh_ones_were_asked_in_this_run() -> 
     assert len(rows.of_model("openai/unknown")) == 0
 
 
-def test_models_whose_prompts_are_conversations_are_known_by_the_first_of_them() -> None:
-    one, two = make_request("Why?"), make_request("Why?")
-    spoken = replace(two, messages=(Message(role="system", content="Be kind."), *two.messages))
+def test_models_any_of_whose_prompts_is_a_conversation_are_known() -> None:
+    plain = make_request("Why?")
+    kind = replace(plain, messages=(Message(role="system", content="Be kind."), *plain.messages))
     rows = build(
-        *(make_record("a", model="plain", request=request) for request in (one, spoken)),
-        *(make_record("a", model="kind", request=request) for request in (spoken, one)),
+        *(make_record("a", model="plain", request=request) for request in (plain, plain)),
+        *(make_record("a", model="kind", request=request) for request in (plain, kind)),
     )
     assert rows.conversing == rows.of_model("plain").conversing == {"kind"}
 
