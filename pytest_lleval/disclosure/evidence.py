@@ -128,7 +128,10 @@ class EvidenceBuilder:
             "failures": float(len(record.failures)),
         }
         self._append(values)
-        for name, code in self._encode(record, record.request, record.completion).items():
+        prompt = canonical_prompt(record.request)
+        if prompt.get("system") or len(prompt.get("turns", ())) > 1:
+            self._conversing.add(record.model)
+        for name, code in self._encode(record, digest_prompt(prompt), record.completion).items():
             self._codes[name].append(code)
         self._samples.append(intern(record.sample))
         self._note_altered(record, record.request, record.completion)
@@ -151,12 +154,10 @@ class EvidenceBuilder:
         column.extend([_NAN] * (self._count - len(column)))
         return _view(column)
 
-    def _encode(self, record: Record, request: Request, completion: Completion) -> dict[str, int]:
-        trace, prompt = completion.trace, canonical_prompt(request)
-        if prompt.get("system") or len(prompt.get("turns", ())) > 1:
-            self._conversing.add(record.model)
+    def _encode(self, record: Record, asked: str, completion: Completion) -> dict[str, int]:
+        trace = completion.trace
         return {
-            "asked": shorten_digest(digest_prompt(prompt)),
+            "asked": shorten_digest(asked),
             "left": shorten_digest(trace.prompt) if trace and trace.prompt else 0,
             "text": hash_text(completion.text),
             "response": hash_text(completion.response_id) if completion.response_id else 0,
