@@ -16,6 +16,7 @@ from .exclusion import Exclusions
 from .failures import make_failure
 from .private import count_collected
 from .scheduler import CaseScheduling, Evidence
+from .workerstate import find_state
 
 __all__ = ["AuditedScheduling", "Audits", "choose_collection"]
 
@@ -69,11 +70,11 @@ class AuditedScheduling(CaseScheduling):
         if node is None:
             self._exclusions.settle()
             self._feed_all()
-        elif not node.lleval_excluded:
+        elif not find_state(node).excluded:
             # what an excluded one is through with is given to others
             held = self._held.get(node)
             if held is not None and self._ids is not None and item_index in held.turns:
-                node.lleval_tests += not self._evidence.is_case(self._ids[item_index])
+                find_state(node).tests += not self._evidence.is_case(self._ids[item_index])
             super().mark_test_complete(node, item_index, duration)
 
     def remove_node(self, node: Any) -> str | None:
@@ -147,7 +148,7 @@ class AuditedScheduling(CaseScheduling):
 
     def _start_clock(self, node: Any, held: Any) -> None:
         if not self._holds(node, held.cases):
-            node.lleval_answered = time.monotonic()
+            find_state(node).answered = time.monotonic()
 
     def _feed(self, node: Any) -> None:
         super()._feed(node)

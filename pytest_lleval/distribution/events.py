@@ -26,6 +26,7 @@ from ..support.lastline import describe_fault, find_last_line
 from .private import count_waiting, lose_worker, mark_down
 from .reportchecks import check_location, clean_values, read_report
 from .wire import explain_closed
+from .workerstate import find_state
 
 __all__ = ["EventRules", "guard_events", "is_far", "is_far_spec"]
 
@@ -90,6 +91,7 @@ class _Listener:
 
     def __init__(self, node: Any, rules: EventRules) -> None:
         self._node = node
+        self._state = find_state(node)
         self._rules = rules
         self._ids: Sequence[str] = ()
         #: what has come, by event, and reports by index of item
@@ -107,7 +109,7 @@ class _Listener:
 
     def hear(self, event: object) -> None:
         """Hear an event, and pass on what an honest worker may say."""
-        if self._node.lleval_refused:
+        if self._state.refused:
             return
         try:
             self._wait_for_room()
@@ -158,7 +160,7 @@ class _Listener:
         status = kwargs["workeroutput"]["exitstatus"]
         if type(status) is not int:
             raise ViolationError("an exit status that is none")
-        early = not self._node.shutting_down and not hasattr(self._node, "lleval_gone")
+        early = not self._node.shutting_down and not self._state.host and not self._state.gone
         if early or status == pytest.ExitCode.INTERRUPTED:
             self._lose(f"it has ended before it was told to (exit status {status})")
             return

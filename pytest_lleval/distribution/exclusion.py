@@ -10,6 +10,7 @@ import pytest
 
 from .audits import Place, find_place
 from .private import end_quietly, find_run_session, kill_connection, list_active, mark_down, wake_scheduler
+from .workerstate import find_state
 
 __all__ = ["Exclusions", "Jury", "end_for_good"]
 
@@ -46,7 +47,6 @@ class Exclusions:
 
     def watch(self, node: Any) -> None:
         """Hear of a worker that is about to be configured."""
-        node.lleval_excluded, node.lleval_tests = False, 0
         self._nodes[node.gateway.id] = node
 
     def __bool__(self) -> bool:
@@ -80,13 +80,13 @@ class Exclusions:
             return
         places = [find_place(node) for node in accused]
         for node in accused:
-            node.lleval_excluded = True
+            find_state(node).excluded = True
             self._excluded.add(node.gateway.id)
             end_for_good(node, reason)
         self._ban(places[0].machine)
         cases = self._jury.void(places, reason)
         for node in accused:
-            self._jury.note_tests(node.gateway.id, node.lleval_tests)
+            self._jury.note_tests(node.gateway.id, find_state(node).tests)
         if self.renew is not None:
             self.renew(cases)
         self.reason = reason
@@ -106,7 +106,7 @@ class Exclusions:
 
 
 def _is_ending(node: Any) -> bool:
-    return bool(node.lleval_excluded)
+    return find_state(node).excluded
 
 
 def end_for_good(node: Any, reason: str) -> None:
@@ -115,6 +115,7 @@ def end_for_good(node: Any, reason: str) -> None:
         # whoever has noticed its end tells xdist
         return
     # its host is to blame for all of it: what it held goes to others, and counts against nothing
-    node.lleval_fault, node.lleval_reason, node.lleval_gone = "host", reason, True
+    state = find_state(node)
+    state.gone, state.reason, state.host_is_gone = True, reason, True
     kill_connection(node.gateway)
     find_run_session(node.config).queue.put(end_quietly(node))

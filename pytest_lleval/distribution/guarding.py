@@ -20,6 +20,7 @@ from .private import is_down, lose_worker, wake_scheduler
 from .scheduler import Evidence
 from .stalls import StallWatch
 from .wire import guard_wire
+from .workerstate import WorkerState, find_state
 
 __all__ = ["Guard", "GuardedFleet"]
 
@@ -101,8 +102,6 @@ class Guard:
 
     def watch(self, node: Any) -> None:
         """Before one worker starts."""
-        node.lleval_refused, node.lleval_ready = False, False
-        node.lleval_answered = time.monotonic()
         self._nodes.append(node)
         if self._exclusions is not None:
             self._exclusions.watch(node)
@@ -142,14 +141,15 @@ class Guard:
         """
 
         def hear(node: Any, message: object) -> None:
-            if node.lleval_refused:
+            state = find_state(node)
+            if state.refused:
                 return
             try:
                 known = accept_message(message)
                 if known[0] in ("records", "audited"):
-                    node.lleval_answered = time.monotonic()
+                    state.answered = time.monotonic()
                 if known[0] == "ready":
-                    self._note_ready(node)
+                    _note_ready(state)
                 receive(node, known)
             except ViolationError as error:
                 self.refuse(node, str(error))
@@ -160,21 +160,17 @@ class Guard:
 
         return hear
 
-    def _note_ready(self, node: Any) -> None:
-        if node.lleval_ready:
-            raise ViolationError("word that it is ready a second time")
-        node.lleval_ready = True
-
     def hear_audit(self, node: Any, message: Message) -> None:
         """Hear what a worker says that has asked an answer again."""
         self._fleet.audit(find_place(node), message)
 
     def refuse(self, node: Any, text: str) -> None:
         """Hear what a worker has sent that no honest one sends; in the thread of its gateway."""
-        if node.lleval_refused or is_down(node):
+        state = find_state(node)
+        if state.refused or is_down(node):
             # it is gone, and nothing of it was taken
             return
-        node.lleval_refused = True
+        state.refused = True
         place = find_place(node)
         where = f" on host {place.machine}" if place.machine else ""
         reason = f"worker {place.worker}{where} has sent {text}"
@@ -191,3 +187,9 @@ class Guard:
             self._stalls.close()
         if self._restore is not None:
             self._restore()
+
+
+def _note_ready(state: WorkerState) -> None:
+    if state.ready:
+        raise ViolationError("word that it is ready a second time")
+    state.ready = True

@@ -16,6 +16,7 @@ from .private import find_run_session, list_active, lose_worker, skip_rsync, tra
 from .pulse import BEATS, HOST_KEY, Pulse, open_pulse
 from .starting import GatewayStarter
 from .watch import WorkerWatch
+from .workerstate import find_state
 
 __all__ = ["HostHooks", "HostTerms"]
 
@@ -88,12 +89,13 @@ class HostHooks:
         name = node.gateway.spec.lleval_host
         if not name or self._losses is None:
             return
-        node.lleval_host = name
+        state = find_state(node)
+        state.host = name
         node.workerinput[HOST_KEY] = self._terms.hand(name)
         self._losses.watch(node)
 
         def hear(pid: int) -> None:
-            if not node.lleval_gone:
+            if not state.gone:
                 self._watch.note(node)
                 self._note_kin(name, pid)
 
@@ -105,23 +107,24 @@ class HostHooks:
     @pytest.hookimpl
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
         """After a worker has collected."""
-        node.lleval_collected = True
+        find_state(node).collected = True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """After a worker has ended; one that ended before its time is noted, and the session ends with the last."""
         self._watch.forget(node)
-        if self._nodes.pop(node, None) is None or not getattr(node, "lleval_gone", False):
+        state = find_state(node)
+        if self._nodes.pop(node, None) is None or not state.gone:
             return
-        self._terms.tell(node.lleval_host, node.gateway.id, node.lleval_reason)
+        self._terms.tell(state.host, node.gateway.id, state.reason)
         scheduler = find_run_session(self._config).sched
         if getattr(scheduler, "tests_finished", True):
             return
-        if self._terms.required and node.lleval_fault == "host":
-            pytest.exit(f"--lleval-require-hosts: {node.lleval_reason}", returncode=pytest.ExitCode.TESTS_FAILED)
+        if self._terms.required and state.host_is_gone:
+            pytest.exit(f"--lleval-require-hosts: {state.reason}", returncode=pytest.ExitCode.TESTS_FAILED)
         if len(list_active(self._config)) <= 1:
             pytest.exit(
-                f"no worker is left: {node.lleval_reason}; go on with --lleval-resume when hosts are there again",
+                f"no worker is left: {state.reason}; go on with --lleval-resume when hosts are there again",
                 returncode=pytest.ExitCode.TESTS_FAILED,
             )
 
@@ -163,7 +166,7 @@ class HostHooks:
 
     def _lose_host(self, name: str) -> None:
         """Give up all workers of a host whose keeper is gone: their folder and their model server are gone with it."""
-        for node in [node for node in list(self._nodes) if node.lleval_host == name]:
+        for node in [node for node in list(self._nodes) if find_state(node).host == name]:
             lose_worker(node, f"the connection to host {name!r} is gone")
 
     def _note_kin(self, name: str, pid: int) -> None:
@@ -175,7 +178,7 @@ class HostHooks:
         served = self._keepers.by_name[name].last.pid
         pids = [*kin, served] if served is not None else kin
         for node, pulse in list(self._nodes.items()):
-            if node.lleval_host == name:
+            if find_state(node).host == name:
                 pulse.name_kin(pids)
 
     def _beat(self) -> None:

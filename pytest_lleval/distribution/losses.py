@@ -21,6 +21,7 @@ from ..support.lastline import find_last_line
 from .keepers import Keepers
 from .private import adopt_worker, await_reason, end_quietly, wake_main
 from .starting import GatewayStarter
+from .workerstate import find_state
 
 __all__ = ["HostLosses"]
 
@@ -67,15 +68,14 @@ class HostLosses:
     def watch(self, node: Any) -> None:
         """Stand between a worker on a host and xdist; before it is configured."""
         put = node.putevent
-        node.lleval_gone = False
-        node.lleval_collected = False
-        opening = self._keepers.by_name[node.lleval_host].openings
+        state = find_state(node)
+        opening = self._keepers.by_name[state.host].openings
 
         def putevent(event: tuple[str, dict[str, Any]]) -> None:
-            if node.lleval_gone:
-                self.late[node.lleval_host] += event[0] == "testreport"
+            if state.gone:
+                self.late[state.host] += event[0] == "testreport"
             elif event[0] == "errordown":
-                node.lleval_gone = True
+                state.gone = True
                 # whoever tells of it must not wait for the host's answer
                 words = (node, put, event[1]["error"], opening)
                 threading.Thread(target=self._end, args=words, name="lleval-blame", daemon=True).start()
@@ -86,20 +86,21 @@ class HostLosses:
 
     def _end(self, node: Any, put: Callable[[Any], None], error: object, opening: int) -> None:
         """Find out who is to blame, tell xdist, and try to have the worker again."""
-        name = node.lleval_host
+        state = find_state(node)
+        name = state.host
         keeper = self._keepers.by_name[name]
         there = False
         try:
             # a host that was made ready again since then was gone
             there = keeper.openings == opening and keeper.answers()
         finally:
-            node.lleval_fault = "worker" if there else "host"
-            node.lleval_reason = find_last_line(str(error)) if there else f"host {name!r} does not answer"
+            state.host_is_gone = not there
+            state.reason = find_last_line(str(error)) if there else f"host {name!r} does not answer"
             put(end_quietly(node))
         with self._guard:
-            self._reasons[name] = node.lleval_reason
+            self._reasons[name] = state.reason
             self._crashes[name] += there
-            self._failures[name] = 0 if node.lleval_collected else self._failures[name] + there
+            self._failures[name] = 0 if state.collected else self._failures[name] + there
         self._owe(name)
 
     def _owe(self, name: str) -> None:

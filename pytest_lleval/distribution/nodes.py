@@ -22,6 +22,7 @@ from .lines import Message, open_line
 from .private import lose_worker
 from .watch import WorkerWatch
 from .withdrawing import withdraw_reports
+from .workerstate import find_state
 
 __all__ = ["Fleet", "NodeHooks"]
 
@@ -95,9 +96,9 @@ class NodeHooks:
         """Before one worker starts: https://pytest-xdist.readthedocs.io/en/stable/how-to.html."""
         name = node.gateway.id
         number = int(name.removeprefix("gw")) if name.removeprefix("gw").isdigit() else 0
-        host = getattr(node, "lleval_host", "")
-        node.workerinput[self._key], node.lleval_connections = self._fleet.configure(number, host)
-        node.lleval_send = open_line(node, self._guard.listen(self._receive))
+        state = find_state(node)
+        node.workerinput[self._key], state.connections = self._fleet.configure(number, state.host)
+        state.send = open_line(node, self._guard.listen(self._receive))
         self._guard.watch(node)
 
     @pytest.hookimpl
@@ -145,9 +146,10 @@ class NodeHooks:
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """After a worker has ended."""
         self._watch.forget(node)
-        if getattr(node, "lleval_gone", False):
-            if not node.lleval_excluded:
-                self._fleet.note_lost(node.gateway.id, node.lleval_reason)
+        state = find_state(node)
+        if state.gone:
+            if not state.excluded:
+                self._fleet.note_lost(node.gateway.id, state.reason)
             if self._scheduler is not None:
                 self._scheduler.note_gone(node)
         elif error:
@@ -165,7 +167,8 @@ class NodeHooks:
 
     def _receive(self, node: Any, message: Message) -> None:
         """Hear a worker, in the thread of its gateway."""
-        if getattr(node, "lleval_gone", False):
+        state = find_state(node)
+        if state.gone:
             # what it held is being asked of others
             self._fleet.note_late(message)
             return
@@ -173,12 +176,12 @@ class NodeHooks:
         match message:
             case ("records", str(lines)):
                 self._enter(node, lines)
-                node.lleval_send(("kept",))
+                state.send(("kept",))
             case ("audited", *_):
                 self._guard.hear_audit(node, message)
             case ("ready", int(pid), bool(direct), str(turns)):
                 self._greet(node, direct, turns.splitlines())
-                if not hasattr(node, "lleval_host"):
+                if not state.host:
                     self._watch.begin(node, pid, local=bool(node.gateway.spec.popen))
             case ("mark", str(name)):
                 if self._scheduler is not None:
@@ -186,7 +189,7 @@ class NodeHooks:
             case ("beat",):
                 pass
             case _:
-                self._fleet.receive(node.gateway.id, message, node.lleval_send)
+                self._fleet.receive(node.gateway.id, message, state.send)
 
     def _greet(self, node: Any, direct: bool, turns: list[str]) -> None:
         with self._greeting:
@@ -195,8 +198,9 @@ class NodeHooks:
                 self._tell_attached(node, self._attached)
 
     def _tell_attached(self, node: Any, attached: str) -> None:
-        node.lleval_send(("attached", attached))
-        self._fleet.listen(lambda suite, model: node.lleval_send(("decided", suite, model)))
+        send = find_state(node).send
+        send(("attached", attached))
+        self._fleet.listen(lambda suite, model: send(("decided", suite, model)))
 
     def _enter(self, node: Any, lines: str) -> None:
         source = None

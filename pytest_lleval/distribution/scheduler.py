@@ -20,6 +20,7 @@ import pytest
 from .failures import report_crash, report_difference
 from .lines import Message
 from .pace import Pace, choose_depth
+from .workerstate import find_state
 
 __all__ = ["CaseScheduling", "Evidence"]
 
@@ -124,8 +125,8 @@ class CaseScheduling:
 
     def add_node(self, node: Any) -> None:
         """Hear of a worker that is up."""
-        pace = Pace(connections=node.lleval_connections, clock=self._clock)
-        self._held[node] = _Held(send=node.lleval_send, pace=pace)
+        state = find_state(node)
+        self._held[node] = _Held(send=state.send, pace=Pace(connections=state.connections, clock=self._clock))
         self._assigned[node] = set()
 
     def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
@@ -204,7 +205,8 @@ class CaseScheduling:
         self._different.pop(node, None)
         if self._draining is node:
             self._draining = None
-        if getattr(node, "lleval_fault", "worker") == "host":
+        state = find_state(node)
+        if state.host_is_gone:
             self._return_all(held)
             crashed = None
         else:
@@ -212,7 +214,7 @@ class CaseScheduling:
             self._return_cases(held, node)
         self._begin()
         self._feed_all()
-        if crashed and getattr(node, "lleval_gone", False):
+        if crashed and state.gone:
             # xdist believes that the worker has finished
             report_crash(self._config, self, node, crashed)
             return None

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .workerstate import find_state
+
 __all__ = ["StallWatch", "find_stalled"]
 
 _LOOKS = 20
@@ -15,11 +17,11 @@ _LOOKS = 20
 def find_stalled(holding: Iterable[Any], now: float, patience: float) -> list[Any]:
     """Return the workers that have answered nothing for too long.
 
-    :param holding: workers that hold cases or audits; ``lleval_answered`` is when they were last given some or answered
+    :param holding: workers that hold cases or audits; whose states say when they have last answered
     :param now: by the same clock
     :param patience: seconds
     """
-    return [node for node in holding if now - node.lleval_answered > patience]
+    return [node for node in holding if now - find_state(node).answered > patience]
 
 
 class StallWatch:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from .workerstate import find_state
+
 __all__ = ["WITHDRAWN", "find_sender", "is_void", "withdraw_reports"]
 
 #: by node id, how many cases of a JUnit file pytest has made of reports that are void
@@ -22,7 +24,8 @@ def find_sender(report: object) -> str:
 
 def is_void(report: object) -> bool:
     """Tell whether a report comes from a worker that was excluded."""
-    return bool(getattr(getattr(report, "node", None), "lleval_excluded", False))
+    node = getattr(report, "node", None)
+    return node is not None and find_state(node).excluded
 
 
 def withdraw_reports(session: pytest.Session, is_case: Callable[[str], bool]) -> None:

@@ -21,14 +21,14 @@ class Worker(Node):
         super().__init__(name)
         self.gateway = SimpleNamespace(id=name, spec=XSpec(spec), _io=SimpleNamespace(kill=lambda: None))
         self.audits: list[str] = []
-        self.lleval_answered = 0.0
+        self.lleval.answered = 0.0
         self._down = False
 
-    def lleval_send(self, message: tuple[Any, ...]) -> None:
+    def _take(self, message: tuple[Any, ...]) -> None:
         if message[0] == "audit":
             self.audits.append(message[1])
         else:
-            super().lleval_send(message)
+            super()._take(message)
 
 
 class Fleet:
@@ -275,7 +275,7 @@ def test_a_host_that_has_collected_anything_else_is_left_out() -> None:
     assert not far.asked
     assert here.asked
     assert fleet.hear_ends() == [far]
-    assert "it has collected other items" in far.lleval_reason  # type: ignore[attr-defined]
+    assert "it has collected other items" in far.lleval.reason
     fleet.finish(here)
     assert fleet.evidence.complete == set(IDS)
 
@@ -326,9 +326,9 @@ def test_only_what_a_worker_holds_can_be_marked() -> None:
 
 def test_who_holds_something_and_has_answered_nothing_for_long_is_stalled() -> None:
     busy, idle, slow = Worker("gw0"), Worker("gw1"), Worker("gw2")
-    busy.lleval_answered, slow.lleval_answered = 95.0, 10.0
+    busy.lleval.answered, slow.lleval.answered = 95.0, 10.0
     assert find_stalled([busy, slow], 100.0, 60.0) == [slow]
     assert find_stalled([], 100.0, 60.0) == []
     fleet = Fleet(busy, idle, slow)
     assert set(fleet.scheduler.list_holding()) == {node for node in (busy, idle, slow) if node.asked}
-    assert all(node.lleval_answered > 100.0 for node in fleet.scheduler.list_holding())
+    assert all(node.lleval.answered > 100.0 for node in fleet.scheduler.list_holding())

@@ -7,6 +7,7 @@ from execnet import XSpec
 
 from pytest_lleval.core.errors import ViolationError
 from pytest_lleval.distribution.events import EventRules, guard_events, is_far
+from pytest_lleval.distribution.workerstate import find_state
 
 IDS = ["test_x.py::test_a", "test_x.py::test_b"]
 PLACE = ("test_x.py", 1, "test_a")
@@ -47,7 +48,6 @@ class Node:
         self.refused: list[str] = []
         self.believed: list[object] = []
         self.shutting_down = False
-        self.lleval_refused = False
         self._down = False
 
     def process_from_remote(self, event: object) -> None:
@@ -262,7 +262,7 @@ def test_nothing_is_heard_before_a_worker_is_ready(config: Any) -> None:
 
 
 def test_nothing_is_heard_of_a_worker_that_was_refused(node: Node) -> None:
-    node.lleval_refused = True
+    find_state(node).refused = True
     hear(node, "unknown")
     report(node)
     assert not node.refused

@@ -35,7 +35,6 @@ def begin(*, schedules: bool) -> tuple[Guard, Fleet, Worker, Any]:
     fleet: Any = Fleet()
     guard, node = Guard(fleet), Worker("gw1", FAR)
     node.config = config  # type: ignore[attr-defined]
-    node.lleval_refused = False  # type: ignore[attr-defined]
     node.notify_inproc = lambda name, **told: None  # type: ignore[attr-defined]
     guard.begin(config, [], schedules=schedules)
     return guard, fleet, node, session

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lleval.distribution.scheduler import CaseScheduling
+from pytest_lleval.distribution.workerstate import WorkerState
 
 
 class Node:
@@ -15,12 +16,12 @@ class Node:
 
     def __init__(self, name: str, connections: int = 2) -> None:
         self.gateway = SimpleNamespace(id=name)
-        self.lleval_connections = connections
+        self.lleval = WorkerState(connections=connections, send=self._take)
         self.asked: list[str] = []
         self.turns: list[int] = []
         self.shutting_down = False
 
-    def lleval_send(self, message: tuple[Any, ...]) -> None:
+    def _take(self, message: tuple[Any, ...]) -> None:
         assert message[0] == "ask"
         self.asked += message[1].split("\n")
 
@@ -133,7 +134,7 @@ def kill_by(scheduler: CaseScheduling, evidence: Evidence, nodes: list[Node], cu
     deaths = 0
     while not scheduler.tests_finished:
         for node in list(nodes):
-            flying = node.asked[: node.lleval_connections]
+            flying = node.asked[: node.lleval.connections]
             if inside:
                 for name in flying:
                     scheduler.note_marked(node, name)
@@ -142,7 +143,7 @@ def kill_by(scheduler: CaseScheduling, evidence: Evidence, nodes: list[Node], cu
                 assert deaths < 10, "the fleet goes down"
                 scheduler.remove_node(node)
                 nodes.remove(node)
-                nodes.append(Node(f"gw{10 + deaths}", node.lleval_connections))
+                nodes.append(Node(f"gw{10 + deaths}", node.lleval.connections))
                 join(scheduler, nodes[-1])
             elif flying:
                 answer(scheduler, evidence, node, flying[0])
@@ -219,7 +220,7 @@ def test_a_replacement_that_has_collected_something_else_is_sent_home_and_the_re
 
 def lose(scheduler: CaseScheduling, node: Node, fault: str) -> str | None:
     """Have a worker on a host end, as its hooks and xdist tell the scheduler."""
-    node.lleval_gone, node.lleval_fault, node.lleval_host = True, fault, "big"  # type: ignore[attr-defined]
+    node.lleval.gone, node.lleval.host_is_gone, node.lleval.host = True, fault == "host", "big"
     scheduler.note_gone(node)
     return scheduler.remove_node(node) if node in scheduler.nodes else None
 
