@@ -55,11 +55,6 @@ class ActiveHooks:
         return told
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        """Settle down before the first item runs."""
-        self._run.settle()
-
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Run cases by their own protocol."""
         return run_item(item) if isinstance(item, (CaseItem, MatrixItem)) else None

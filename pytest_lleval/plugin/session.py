@@ -171,15 +171,6 @@ class RunSession:
             return False
         return runs_suites_alone(self.config) and self.config.args == []
 
-    def settle(self) -> None:
-        """Have the garbage collector pass over what stays to the end, where nobody's tests could notice.
-
-        It would hold up all calls each time it looks at it, for as long as a tenth of what a server takes to answer.
-        """
-        if self.runs_only_cases():
-            self._is_settled = True
-            gc.freeze()
-
     @cached_property
     def worker(self) -> Worker:
         """The part that asks; opened when it is needed."""
@@ -197,7 +188,18 @@ class RunSession:
         else:
             raise RuntimeError("a case was run before its session had started")
         self._worker = worker
+        self._settle()
         return worker
+
+    def _settle(self) -> None:
+        """Have the garbage collector pass over what stays to the end, where nobody's tests could notice.
+
+        It would hold up all calls each time it looks at it, for as long as a tenth of what a server takes to answer.
+        Not earlier: who looks for what refers to a module's parts while it is imported would find nothing.
+        """
+        if self.runs_only_cases():
+            self._is_settled = True
+            gc.freeze()
 
     def _open_outlet(self, context: RunContext) -> LineOutlet:
         from .outlets import LineOutlet

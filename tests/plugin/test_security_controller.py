@@ -164,22 +164,23 @@ REPORT = {
 
 
 def forge(**changes: object) -> str:
-    """Return code that sends a report of the first item that is no case, whoever was given it."""
+    """Return code that sends a report of the last item that is no case, which nobody has been given yet."""
     report = {**REPORT, **changes}
     return f"""
     names = [item.nodeid for item in session.items]
-    index = next(i for i, name in enumerate(names) if "test_mine" in name)
+    index = max(i for i, name in enumerate(names) if "test_mine" in name)
     data = {{"nodeid": names[index], "item_index": index, **{report!r}}}
     events.send(("testreport", {{"data": data}}))
     """
 
 
 def test_c7_a_report_of_a_test_that_a_host_was_not_given_is_refused(pytester: pytest.Pytester, run: Run) -> None:
-    pytester.makepyfile(test_mine=MINE)
+    # more than both are given at first
+    pytester.makepyfile(test_mine=MINE.replace("range(8)", "range(40)"))
     write_attack(pytester, at_start=forge())
     result = run("test_mine.py")
     assert "INTERNALERROR" not in result.stdout.str()
-    result.assert_outcomes(passed=20)
+    result.assert_outcomes(passed=52)
     result.stdout.fnmatch_lines(["*worker gw1 on host far has sent a report of *which it was not given*"])
 
 
