@@ -158,20 +158,26 @@ def test_every_command_is_run_or_has_a_reason_not_to_be() -> None:
     assert any(command.startswith("lleval") for command in SHORT)
 
 
-@pytest.mark.parametrize("command", SHORT)
-def test_the_command_works_as_printed(command: str, folder: Path, servers: ExitStack) -> None:
-    skip_without_assets(command)
-    if "--lleval-resume" in command or command in ("lleval report", "lleval verify"):
-        earlier = "pytest --lleval-suite=example_suites/capitals.py --lleval-model=mock/fixed:Paris"
-        assert run_command(earlier, folder, 60).returncode == 0
-    before = [other for other in SHORT if "--lleval-save-baseline=main.json" in other and "=main.json" in command]
-    for earlier in before if command not in before else ():
-        assert run_command(earlier, folder, 170).returncode == 0
-    done = run_command(put_server(command, servers), folder, 170)
-    assert done.returncode == 0, done.stdout
-    if command.startswith("pytest") and "--lleval-dry-run" not in command:
-        assert re.search(r"^scored   [1-9][\d,]*, unscored 0$", done.stdout, flags=re.MULTILINE), done.stdout
-        assert len(find_runs(folder)) == (1 if command in before or not before else 2)
+def pair_up(commands: list[str]) -> list[list[str]]:
+    """Put what saves a baseline before what is compared with it."""
+    saving = [command for command in commands if "--lleval-save-baseline=main.json" in command]
+    comparing = [command for command in commands if "--lleval-baseline=main.json" in command]
+    assert len(saving) == len(comparing) == 1
+    return [[*saving, *comparing], *([command] for command in commands if command not in saving + comparing)]
+
+
+@pytest.mark.parametrize("commands", pair_up(SHORT), ids=lambda commands: commands[-1])
+def test_the_command_works_as_printed(commands: list[str], folder: Path, servers: ExitStack) -> None:
+    for number, command in enumerate(commands, start=1):
+        skip_without_assets(command)
+        if "--lleval-resume" in command or command in ("lleval report", "lleval verify"):
+            earlier = "pytest --lleval-suite=example_suites/capitals.py --lleval-model=mock/fixed:Paris"
+            assert run_command(earlier, folder, 60).returncode == 0
+        done = run_command(put_server(command, servers), folder, 170)
+        assert done.returncode == 0, done.stdout
+        if command.startswith("pytest") and "--lleval-dry-run" not in command:
+            assert re.search(r"^scored   [1-9][\d,]*, unscored 0$", done.stdout, flags=re.MULTILINE), done.stdout
+            assert len(find_runs(folder)) == number
 
 
 #: the factors F1 to F5 of the embedded model are the same everywhere; how quiet the machine was is not

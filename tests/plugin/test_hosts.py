@@ -158,7 +158,7 @@ def test_a_key_is_in_the_memory_of_workers_alone(rig: Rig, project: Path) -> Non
     secret = "sk-" + "5ecre7" * 5
     rig.write_file(project / "hosts.toml", hosts=("host1",), env='["SOME_API_KEY"]')
     (project / "asked.py").write_text(
-        "import os, time\n\ndef answer(question):\n    time.sleep(0.3)\n"
+        "import os, time\n\ndef answer(question):\n    time.sleep(0.15)\n"
         "    return 'A' if os.environ['SOME_API_KEY'].startswith('sk-') else 'B'\n"
     )
     words = ("--lleval-suite=letters.py", "--lleval-model=callable/asked:answer", "--lleval-hosts=hosts.toml")

@@ -68,6 +68,7 @@ def test_a_case_that_kills_two_workers_is_set_aside_and_the_others_are_scored(
     assert sum(record["outcome"] == "scored" for record in records.values()) == 11
 
 
+@pytest.mark.slow
 def test_a_dead_worker_is_noticed_though_a_child_holds_its_connection(pytester: pytest.Pytester, run: Run) -> None:
     """A forked child keeps the pipes open: xdist alone would wait for its end, half a minute here."""
     how = "[time.sleep(30), os._exit(0)] if os.fork() == 0 else " + DIE
