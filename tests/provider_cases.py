@@ -4,6 +4,7 @@ import asyncio
 
 from pytest_lleval.core.records import Generation, Message, Request
 from pytest_lleval.core.settings import parse_model
+from pytest_lleval.providers.openai import OpenAIProvider
 
 
 def chat(text="Which?", *, system=None, **generation):
@@ -20,6 +21,15 @@ def bare(text="Q:", **generation):
 def make_spec(name, **options):
     table = {"m": {"model": name, **options}} if options else None
     return parse_model("test", "m" if options else name, table)
+
+
+def open_openai(server, model="m", **options):
+    return OpenAIProvider(make_spec(f"openai/{model}@{server.url}", **options))
+
+
+def choice(**parts):
+    """Return what replaces the one choice of an answer of OpenAI's protocol."""
+    return {"choices": [{"index": 0, "finish_reason": "stop", **parts}]}
 
 
 def run_with(provider, *requests):

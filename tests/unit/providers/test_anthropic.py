@@ -15,12 +15,6 @@ from pytest_lleval.providers.openai import OpenAIProvider
 KEY = "sk-ant-hunter2hunter2"
 
 
-@pytest.fixture
-def server():
-    with ModelServer(answer="A b c", model="m") as server:
-        yield server
-
-
 def open_provider(server, model="m", **options):
     return AnthropicProvider(make_spec(f"anthropic/{model}@{server.url}", **options))
 

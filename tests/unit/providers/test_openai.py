@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from provider_cases import attach_with, bare, chat, make_spec, run_with
+from provider_cases import attach_with, bare, chat, choice, make_spec, open_openai, run_with
 from serving import Fault, ModelServer
 
 from pytest_lleval.core.errors import CallError, RefusedError, UsageError
@@ -13,36 +13,22 @@ from pytest_lleval.providers.openai import OpenAIProvider, read_logprobs
 KEY = "sk-test-hunter2hunter2"
 
 
-@pytest.fixture
-def server():
-    with ModelServer(answer="A b c", model="m") as server:
-        yield server
-
-
-def open_provider(server, model="m", **options):
-    return OpenAIProvider(make_spec(f"openai/{model}@{server.url}", **options))
-
-
 @pytest.fixture(params=["light", "official"])
 def client(request):
     return request.param
-
-
-def choice(**parts):
-    return {"choices": [{"index": 0, "finish_reason": "stop", **parts}]}
 
 
 # --- what is sent
 
 
 def test_only_set_parameters_are_sent(server):
-    run_with(open_provider(server), chat("hi", temperature=None))
+    run_with(open_openai(server), chat("hi", temperature=None))
     assert server.posts[0].body == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def test_every_parameter_of_a_chat_request_is_sent(server):
     request = chat("hi", system="be brief", temperature=0.0, top_p=0.5, max_tokens=7, seed=3, stop=("x",))
-    run_with(open_provider(server), request)
+    run_with(open_openai(server), request)
     assert server.posts[0].body == {
         "model": "m",
         "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}],
@@ -55,13 +41,13 @@ def test_every_parameter_of_a_chat_request_is_sent(server):
 
 
 def test_bare_prompts_use_the_completions_protocol(server):
-    run_with(open_provider(server), bare("Q:", max_tokens=1, top_logprobs=3))
+    run_with(open_openai(server), bare("Q:", max_tokens=1, top_logprobs=3))
     assert server.posts[0].path == "/v1/completions"
     assert server.posts[0].body == {"model": "m", "prompt": "Q:", "temperature": 0.0, "max_tokens": 1, "logprobs": 3}
 
 
 def test_omitted_parameters_are_never_sent_and_disclosed(server):
-    provider = open_provider(server, omit="temperature, max_tokens")
+    provider = open_openai(server, omit="temperature, max_tokens")
     identity = attach_with(provider, chat("hi", temperature=0.0, max_tokens=4, seed=1))
     assert set(server.posts[0].body) == {"model", "messages", "seed"}
     (disclosure,) = identity.disclosures
@@ -79,7 +65,7 @@ def test_a_server_that_wants_the_other_limit_gets_it_from_then_on(client):
     )
     faults = lambda request: Fault(status=400, message=message) if "max_tokens" in (request.body or {}) else None  # noqa: E731
     with ModelServer(faults=faults, latency=0.05) as server:
-        first, second = run_with(open_provider(server, client=client), chat(max_tokens=5), chat(max_tokens=6))
+        first, second = run_with(open_openai(server, client=client), chat(max_tokens=5), chat(max_tokens=6))
         sent = [set(post.body) & {"max_tokens", "max_completion_tokens"} for post in server.posts]
     assert sent == [{"max_tokens"}, {"max_completion_tokens"}, {"max_completion_tokens"}]
     # both requests of the first call are in its time
@@ -88,9 +74,9 @@ def test_a_server_that_wants_the_other_limit_gets_it_from_then_on(client):
 
 
 def test_the_key_of_the_environment_is_sent_and_a_placeholder_without(server, monkeypatch):
-    run_with(open_provider(server), chat())
+    run_with(open_openai(server), chat())
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    run_with(open_provider(server), chat())
+    run_with(open_openai(server), chat())
     without, given = (post.headers["authorization"] for post in server.posts)
     assert without == "Bearer no-key-needed"
     assert given == f"Bearer {KEY}"
@@ -106,7 +92,7 @@ def test_base_url_of_the_environment_counts_where_the_spec_has_none(server, monk
 
 
 def test_completion_carries_everything_the_server_said(server):
-    (completion,) = run_with(open_provider(server), chat("one two", max_tokens=2))
+    (completion,) = run_with(open_openai(server), chat("one two", max_tokens=2))
     assert completion.text == "A b"
     assert completion.model == "m"
     assert completion.fingerprint == "fp-tests"
@@ -118,7 +104,7 @@ def test_completion_carries_everything_the_server_said(server):
 
 def test_timing_is_measured_on_the_wire(client):
     with ModelServer(latency=0.1) as server:
-        first, second = run_with(open_provider(server, client=client), chat(), chat())
+        first, second = run_with(open_openai(server, client=client), chat(), chat())
     assert 0 < first.timing.connect < first.timing.first_byte <= first.timing.total
     assert second.timing.connect == 0.0
     assert second.timing.first_byte >= 0.1
@@ -131,7 +117,7 @@ def test_timing_is_measured_on_the_wire(client):
 def test_stop_reasons_are_translated(reason, expected):
     patch = choice(message={"role": "assistant", "content": None}, finish_reason=reason)
     with ModelServer(faults=lambda _: Fault(patch=patch)) as server:
-        (completion,) = run_with(open_provider(server), chat())
+        (completion,) = run_with(open_openai(server), chat())
     assert completion.stop_reason == expected
     assert completion.text == ""
 
@@ -145,19 +131,19 @@ def test_stop_reasons_are_translated(reason, expected):
 )
 def test_refusals_are_refused_errors(answer):
     with ModelServer(faults=lambda _: Fault(patch=answer)) as server, pytest.raises(RefusedError):
-        run_with(open_provider(server), chat())
+        run_with(open_openai(server), chat())
 
 
 @pytest.mark.parametrize("llama", [True, False])
 def test_logprobs_of_bare_completions_are_read_in_both_forms(llama):
     with ModelServer(answer="B x", llama_logprobs=llama) as server:
-        (completion,) = run_with(open_provider(server), bare(top_logprobs=3))
+        (completion,) = run_with(open_openai(server), bare(top_logprobs=3))
     assert completion.logprobs[0] == TokenLogprob(token="B", logprob=-0.25, top={"B": -0.25, "A": -2.0, "C": -3.0})
     assert [entry.token for entry in completion.logprobs] == ["B", " x"]
 
 
 def test_logprobs_of_chat_answers_are_read(server):
-    (completion,) = run_with(open_provider(server), chat(top_logprobs=2))
+    (completion,) = run_with(open_openai(server), chat(top_logprobs=2))
     assert server.posts[0].body["logprobs"] is True
     assert server.posts[0].body["top_logprobs"] == 2
     assert completion.logprobs[0].top == {"A": -0.25, "B": -2.0}
@@ -175,7 +161,7 @@ def test_tokens_that_read_alike_keep_the_likelier_value():
 def fail(server, *requests, **options):
     """Return the error of a call, and see that it was one attempt."""
     with pytest.raises(CallError) as caught:
-        run_with(open_provider(server, **options), *(requests or (chat(),)))
+        run_with(open_openai(server, **options), *(requests or (chat(),)))
     assert len(server.posts) <= 1
     return caught.value
 
@@ -198,7 +184,7 @@ def test_what_the_server_rejects_is_not_retryable(client):
 def test_rate_limits_of_a_failure_and_of_an_answer_are_passed_on(client):
     headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m0.5s"}
     with ModelServer(headers=headers) as server:
-        (completion,) = run_with(open_provider(server, client=client), chat())
+        (completion,) = run_with(open_openai(server, client=client), chat())
         server.requests.clear()
         server.faults = lambda _: Fault(status=429)
         error = fail(server, client=client)
