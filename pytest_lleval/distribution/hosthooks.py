@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,7 @@ class HostHooks:
         self._nodes[node] = open_pulse(node, hear, silence=terms.silence, patience=terms.patience)
 
     @pytest.hookimpl
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
+    def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """After a worker has collected."""
         find_state(node).collected = True
 

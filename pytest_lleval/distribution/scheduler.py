@@ -177,7 +177,7 @@ class CaseScheduling:
             else:
                 self._cases.append(name)
 
-    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:  # noqa: ARG002
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:  # noqa: ARG002  # xdist's
         """Hear that a worker is through with an item of xdist's queue."""
         held = self._held.get(node)
         if held is not None and item_index in held.turns:

@@ -83,7 +83,7 @@ class LimitShare:
         self._reached += window == self.window and in_flight >= self.limit
         self._tell_soon()
 
-    def note_overload(self, window: int, in_flight: int, wait: float | None, *, held: bool) -> float:  # noqa: ARG002
+    def note_overload(self, window: int, in_flight: int, wait: float | None, *, held: bool) -> float:  # noqa: ARG002  # as a search's
         """Hear that a call was turned away, and tell it at once; whether to wait will be said by the search.
 
         Nobody is sent in its place before there is an answer.

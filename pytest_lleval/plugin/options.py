@@ -218,7 +218,7 @@ def declare_options(parser: pytest.Parser) -> None:
             group.addoption(flag, dest=dest, nargs="?", const=const, metavar=option.metavar, help=option.help)
         else:
             group.addoption(flag, dest=dest, metavar=option.metavar, help=option.help)
-        parser.addini(dest, f"ini twin of {flag}", type=option.ini, default=[] if option.ini == "linelist" else None)  # type: ignore[arg-type]
+        parser.addini(dest, f"ini twin of {flag}", type=option.ini, default=[] if option.ini == "linelist" else None)
 
 
 def is_asked(config: pytest.Config) -> bool:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -23,7 +23,7 @@ class Option:
     help: str
     metavar: str | None = None
     #: the type of its ini twin: ``linelist`` for repeatable options, else ``string``, ``bool``
-    ini: str = "string"
+    ini: Literal["string", "linelist", "bool"] = "string"
     environment: str | None = None
 
     @property

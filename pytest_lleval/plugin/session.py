@@ -233,7 +233,7 @@ class RunSession:
         if cases:
             # takes a while, and the models are still proving themselves; cases come in another thread
             import_providers(self.settings.models)
-            from . import outlets, worker  # noqa: F401
+            from . import outlets, worker  # noqa: F401  # for the thread that makes them
 
         def hear(message: tuple[Any, ...]) -> None:
             match message:

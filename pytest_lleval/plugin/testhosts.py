@@ -61,14 +61,14 @@ class TestFleet(TestJury):
         """Return nothing to know."""
         return ""
 
-    def configure(self, number: int, host: str) -> tuple[str, int]:  # noqa: ARG002
+    def configure(self, number: int, host: str) -> tuple[str, int]:  # noqa: ARG002  # all are alike
         """Return no text, and one test at a time."""
         return "", 1
 
     def select(self, node_ids: Sequence[str]) -> None:
         """Do nothing: pytest keeps the list."""
 
-    def enter(self, lines: str, source: Source | None) -> list[str] | None:  # noqa: ARG002
+    def enter(self, lines: str, source: Source | None) -> list[str] | None:  # noqa: ARG002  # no records
         """Take no record: those of tests are on their reports."""
         return []
 
@@ -78,7 +78,7 @@ class TestFleet(TestJury):
     def listen(self, hear: Callable[[str, str], None]) -> None:
         """Decide nothing early."""
 
-    def make_reports(self, node_id: str) -> list[pytest.TestReport]:  # noqa: ARG002
+    def make_reports(self, node_id: str) -> list[pytest.TestReport]:  # noqa: ARG002  # no cases
         """Make no report: workers do."""
         return []
 
@@ -91,11 +91,11 @@ class TestFleet(TestJury):
     def note_late(self, message: Message) -> None:
         """Do nothing: late reports are counted where they arrive."""
 
-    def is_case(self, node_id: str) -> bool:  # noqa: ARG002
+    def is_case(self, node_id: str) -> bool:  # noqa: ARG002  # no cases
         """Know of no case."""
         return False
 
-    def is_complete(self, node_id: str) -> bool:  # noqa: ARG002
+    def is_complete(self, node_id: str) -> bool:  # noqa: ARG002  # no cases
         """Know of no record."""
         return False
 

@@ -5,10 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rundirs import find_runs, read_records, read_scores
+
+from pytest_lleval.execution.journal import JournalReader
+from pytest_lleval.reports.view import load_view
 
 from .conftest import Run
 
@@ -235,3 +239,50 @@ def test_the_garbage_collector_passes_over_what_stays_unless_tests_run_too(
     assert run(spread, *([typed] if typed else [])).ret == 0
     assert (pytester.path / "frozen").read_text() == str(not typed)
     assert gc.get_freeze_count() == before
+
+
+def test_what_only_shows_or_shares_out_is_not_imported_before_the_model_is_asked(
+    pytester: pytest.Pytester, suite_file: Path
+) -> None:
+    pytester.makeconftest(
+        """
+        import sys
+        from pathlib import Path
+
+        def pytest_sessionstart():
+            from pytest_lleval.plugin import controller
+            start = controller.run_aside
+
+            def note(work):
+                # the first that is done aside is to ask the models
+                controller.run_aside = start
+                Path("imported").write_text(" ".join(sys.modules))
+                return start(work)
+
+            controller.run_aside = note
+        """
+    )
+    words = ["-p", "xdist", "-p", "lleval", "--lleval-suite=letters.py", "--lleval-model=mock/fixed:A", "-n0"]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    imported = {name for name in (pytester.path / "imported").read_text().split() if name.startswith("pytest_lleval.")}
+    assert "pytest_lleval.plugin.controller" in imported
+    assert not imported & {f"pytest_lleval.{name}" for name in ("reports.terminal", "distribution.scheduler")}
+
+
+def test_a_report_reads_the_journal_once(pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("--lleval-system-prompt=Be kind.").ret == 0
+    (path,) = find_runs(pytester.path)
+    read: list[str] = []
+    lines = JournalReader.read_lines
+
+    def note(self: JournalReader) -> Iterator[tuple[int, str]]:
+        for at, line in lines(self):
+            read.append(line)
+            yield at, line
+
+    monkeypatch.setattr(JournalReader, "read_lines", note)
+    load_view(path)
+    assert len(read) == len(set(read)) == 12
